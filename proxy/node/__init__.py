@@ -1,0 +1,1 @@
+"""What a node needs so that it cannot go around the proxy."""

@@ -1,0 +1,1 @@
+"""The spec's nouns. Pure, standard library only: bytes and strings in, values out, or a RequestError."""

@@ -1,0 +1,1 @@
+"""Fetches and keeps trust material. It never says what may be pulled."""

@@ -1,0 +1,1 @@
+"""The expert witnesses. Pure: bytes, trust material and `now` in; Evidence or a Rejection out."""
