@@ -16,7 +16,7 @@ PratiqueError                code, status, message, detail, retry_after
 A leaf is named after its OCI code, so one search finds both. A message is one sentence, without secrets, that says what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -93,15 +93,26 @@ class RangeInvalid(RequestError):
 
 
 class PolicyError(PratiqueError):
-    """It was judged, and the answer is no. `reason` is a bounded word; `refusal` is its id once it is recorded."""
+    """It was judged, and the answer is no.
+
+    `reason` is a bounded word; `refusal` is its id once it is recorded; `record` is the Decision as plain values.
+    """
 
     code = "DENIED"
     status = 403
     reason: ClassVar[str] = "denied"
 
-    def __init__(self, message: str, *, detail: str | None = None, refusal: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        refusal: str | None = None,
+        record: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message, detail=detail)
         self.refusal = refusal
+        self.record = record
 
 
 class NotAllowed(PolicyError):
@@ -134,11 +145,20 @@ class Inconclusive(PratiqueError):
     code = "UNAVAILABLE"
     status = 503
 
+    reason: ClassVar[str] = "inconclusive"
+
     def __init__(
-        self, message: str, *, detail: str | None = None, retry_after: int | None = 5, refusal: str | None = None
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        retry_after: int | None = 5,
+        refusal: str | None = None,
+        record: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message, detail=detail, retry_after=retry_after)
         self.refusal = refusal
+        self.record = record
 
 
 class UpstreamError(PratiqueError):

@@ -54,8 +54,7 @@ class Refused:
 
     refusal: str
     client: Client
-    repository: Repository
-    reference: str
+    asked: str  # the reference as the client named it
     reason: str  # a bounded word: not-allowed | unverified | pin | condition | revoked | inconclusive
     message: str
     record: dict[str, object] = field(hash=False)

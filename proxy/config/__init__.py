@@ -1,1 +1,1 @@
-"""Composes each room's settings: file, environment and secrets become a Config, or every error at once."""
+"""Composes each room's settings: file, environment and secrets to one Config, or every error at once."""

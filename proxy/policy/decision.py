@@ -70,6 +70,10 @@ class Decision:
     def is_allow(self) -> bool:
         return self.verdict is Verdict.ALLOW
 
+    @property
+    def is_conclusive(self) -> bool:
+        return self.verdict is not Verdict.INCONCLUSIVE
+
     def to_record(self) -> dict[str, Any]:
         """Plain values for JSON; `from_record` is its inverse."""
         return {

@@ -4,9 +4,14 @@ Every operation may raise StorageError, and nothing else. Time is the clock hand
 an entry whose `expires_at` is past is absent. A version is a positive integer that grows with each change of the entry.
 """
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from proxy.errors import StorageError
+
+MAX_VALUE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,13 @@ async def scan_all(store: StateStore, book: str, prefix: str = "") -> Sequence[E
     while page := await store.scan(book, prefix=prefix, after=entries[-1].key if entries else ""):
         entries.extend(page)
     return entries
+
+
+def require_storable(key: str, value: bytes, expires_at: float | None) -> None:
+    """Raise StorageError for what no backend keeps: an empty key, more than 1 MiB, an expiry that is not a number."""
+    if not key:
+        raise StorageError("an entry of the state has no key; this is a defect of the program, please report it")
+    if len(value) > MAX_VALUE:
+        raise StorageError(f"an entry of the state is {len(value)} bytes; at most {MAX_VALUE} are kept")
+    if expires_at is not None and math.isnan(expires_at):
+        raise StorageError("an entry's expiry is not a number; this is a defect of the program, please report it")

@@ -27,7 +27,8 @@ class KeySigner:
     @property
     def fingerprint(self) -> str:
         window = (self.valid_from, self.valid_until)
-        text = repr((self.name, self.spki, self.hash, [moment and moment.isoformat() for moment in window]))
+        times = [moment and moment.isoformat() for moment in window]
+        text = repr((self.name, self.spki, self.hash, times, self.signed_as))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,0 +1,225 @@
+"""The log: one line a request and one for each event worth it, JSON or for a terminal, on stderr. Never a secret.
+
+Whatever is logged, by us or by a library, passes `redaction` on its way out.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO, TypeAlias
+
+import structlog
+
+from proxy import events
+from proxy.observe.redaction import cut, escape, redact_value
+
+_LIMIT = 2000  # characters of one text in a line; the whole is in the audit
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# Their every request would be a second line for one that we log already.
+_QUIET = ("aiohttp.access", "aiohttp.client", "asyncio")
+
+Line: TypeAlias = tuple[str, str, dict[str, Any]]  # level, word, fields
+
+
+def configure(format: str = "json", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002 - face.md's word
+    """Set the log of this process up, libraries' records included. `format`: json | console; `level`: debug … error."""
+    out = stream if stream is not None else sys.stderr
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+        without_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, _renderer(format, out)],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(format, out)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=_LEVELS[level], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, _LEVELS[level]))
+
+
+def say(word: str, *, level: str = "info", **fields: Any) -> None:
+    """One line that is no event: `word` is a short name of what happened, such as `started`. Never raises for the stream."""
+    # A log that went away (a closed terminal, a full pipe) must not fail a pull.
+    with contextlib.suppress(OSError, ValueError):
+        getattr(structlog.get_logger(), level)(word, **fields)
+
+
+def log_event(event: events.Event) -> None:
+    level, word, fields = _LINES[type(event)](event)
+    say(word, level=level, **fields)
+
+
+def without_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The processor that everything passes: secrets cut, control characters escaped, long texts shortened."""
+    for name, value in list(line.items()):
+        if name == "exception":
+            line[name] = _traceback(str(value))
+        elif not name.startswith("_"):  # structlog's own handles
+            line[name] = _shortened(redact_value(value, name))
+    return line
+
+
+def _traceback(text: str) -> str:
+    """Its lines stay lines, each marked, so that none of them can pass for a line of the log."""
+    return "\n".join(f"  | {escape(line)}" for line in cut(text).split("\n"))
+
+
+def _shortened(value: Any) -> Any:
+    return f"{value[:_LIMIT]}…" if isinstance(value, str) and len(value) > _LIMIT else value
+
+
+def _renderer(format: str, out: TextIO) -> Any:  # noqa: A002 - face.md's word
+    if format == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(
+        colors=out.isatty() and "NO_COLOR" not in os.environ, event_key="event", timestamp_key="at", pad_event_to=0
+    )
+
+
+def _answered(event: events.Answered) -> Line:
+    level = "error" if event.outcome == "storage" else "warning" if event.status >= 500 else "info"
+    fields = {
+        "request": event.request_id,
+        "client": event.client.address,
+        "client_name": event.client.name,
+        "method": event.method,
+        "kind": event.kind,
+        "repository": event.repository and str(event.repository),
+        "reference": event.reference,
+        "status": event.status,
+        "outcome": event.outcome,
+        "seconds": round(event.seconds, 6),
+        "bytes": event.body_bytes,
+        "refusal": event.refusal,
+        "message": event.message,
+    }
+    return level, "answered", {name: value for name, value in fields.items() if value is not None}
+
+
+def _judged(event: events.Judged) -> Line:
+    level = {"allow": "info"}.get(event.verdict, "warning")
+    return (
+        level,
+        "judged",
+        {
+            "repository": str(event.repository),
+            "digest": str(event.digest),
+            "verdict": event.verdict,
+            "rule": event.rule,
+            "seconds": round(event.seconds, 6),
+            "summary": event.record.get("summary"),
+        },
+    )
+
+
+def _refused(event: events.Refused) -> Line:
+    return (
+        "warning",
+        "refused",
+        {
+            "refusal": event.refusal,
+            "client": str(event.client),
+            "asked": event.asked,
+            "reason": event.reason,
+            "message": event.message,
+        },
+    )
+
+
+def _pin_moved(event: events.PinMoved) -> Line:
+    return (
+        "info",
+        "pin-moved",
+        {
+            "repository": str(event.repository),
+            "tag": event.tag,
+            "old": event.old and str(event.old),
+            "new": str(event.new),
+            "cause": event.cause,
+            "by": event.by,
+        },
+    )
+
+
+def _drift_seen(event: events.DriftSeen) -> Line:
+    return (
+        "warning",
+        "drift-seen",
+        {
+            "repository": str(event.repository),
+            "tag": event.tag,
+            "pinned": str(event.pinned),
+            "offered": str(event.offered),
+        },
+    )
+
+
+def _fill_ended(event: events.FillEnded) -> Line:
+    level = {"stored": "info", "mismatch": "error"}.get(event.outcome, "warning")
+    return (
+        level,
+        "fill-ended",
+        {
+            "digest": str(event.digest),
+            "outcome": event.outcome,
+            "bytes": event.transferred,
+            "seconds": round(event.seconds, 6),
+            "resumed": event.resumed,
+        },
+    )
+
+
+def _upstream_asked(event: events.UpstreamAsked) -> Line:
+    # 401 begins every token's life and 404 is an answer; what an operator must know is the rest.
+    is_usual = 200 <= event.status < 400 or event.status in (401, 404)
+    return (
+        "debug" if is_usual else "warning",
+        "upstream-asked",
+        {
+            "upstream": event.upstream,
+            "what": event.what,
+            "status": event.status,
+            "bytes": event.received,
+            "seconds": round(event.seconds, 6),
+        },
+    )
+
+
+def _policy_loaded(event: events.PolicyLoaded) -> Line:
+    level = "info" if event.outcome == "loaded" else "error"
+    return level, "policy-loaded", {"outcome": event.outcome, "rules": event.rules, "message": event.message}
+
+
+def _content_rotted(event: events.ContentRotted) -> Line:
+    return "error", "content-rotted", {"digest": str(event.digest), "what": event.what}
+
+
+def _state_lost(event: events.StateLost) -> Line:
+    return "error", "state-lost", {"restored": event.restored, "distrusted": event.distrusted}
+
+
+_LINES: dict[type, Callable[[Any], Line]] = {
+    events.Answered: _answered,
+    events.Judged: _judged,
+    events.Refused: _refused,
+    events.PinMoved: _pin_moved,
+    events.DriftSeen: _drift_seen,
+    events.FillEnded: _fill_ended,
+    events.UpstreamAsked: _upstream_asked,
+    events.PolicyLoaded: _policy_loaded,
+    events.ContentRotted: _content_rotted,
+    events.StateLost: _state_lost,
+}

@@ -1,0 +1,214 @@
+"""Every metric, in one table; events turned into numbers.
+
+No text of a client, an upstream or a signature becomes a label (T57, CVE-2026-49835): a label's value is a word of the
+table or the name of a configured upstream, and anything else is `other`. So the number of series never grows with use.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from proxy import events
+
+_OTHER = "other"
+_KINDS = ("manifest", "blob", "referrers", "tags", "ping", _OTHER)
+_OUTCOMES = ("hit", "miss", "coalesced", "denied", "inconclusive", "absent", "upstream", "storage", "client", _OTHER)
+_FILLS = ("stored", "mismatch", "failed", "stopped", _OTHER)
+_ASKED = ("manifest", "blob", "referrers", "tags", "token", _OTHER)
+_STATUS = ("none", "1xx", "2xx", "3xx", "4xx", "5xx", _OTHER)
+_REASONS = ("not-allowed", "unverified", "pin", "condition", "revoked", "inconclusive", _OTHER)
+_UPSTREAMS = ("each upstream in pratique.yaml", _OTHER)
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SLOW = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`labels`: each label with every value it can have."""
+
+    type: str  # counter | gauge | histogram
+    help: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    buckets: tuple[float, ...] = ()
+
+
+METRICS: Mapping[str, Metric] = {
+    "pratique_requests_total": Metric(
+        "counter", "Requests at the registry port that ended.", {"kind": _KINDS, "outcome": _OUTCOMES}
+    ),
+    "pratique_request_seconds": Metric(
+        "histogram", "From a request's head to the last byte of its answer.", {"kind": _KINDS}, _SLOW
+    ),
+    "pratique_response_bytes_total": Metric("counter", "Body bytes sent to clients.", {"kind": _KINDS}),
+    "pratique_hits_total": Metric("counter", "Requests answered from what was stored and admitted.", {"kind": _KINDS}),
+    "pratique_coalesced_total": Metric("counter", "Requests that joined a transfer under way.", {"kind": _KINDS}),
+    "pratique_inconclusive_total": Metric("counter", "Requests answered 503 because they could not be judged."),
+    "pratique_refusals_total": Metric(
+        "counter", "Refusals; one for a client, reference and Decision in ten minutes.", {"reason": _REASONS}
+    ),
+    "pratique_decisions_total": Metric(
+        "counter", "Decisions made.", {"verdict": ("allow", "deny", "inconclusive", _OTHER)}
+    ),
+    "pratique_verification_seconds": Metric("histogram", "Time to gather evidence and judge it.", buckets=_SLOW),
+    "pratique_pins_moved_total": Metric(
+        "counter", "Pins set or moved.", {"cause": ("first", "follow", "confirm", "restore", _OTHER)}
+    ),
+    "pratique_drift_total": Metric(
+        "counter", "Tags seen upstream with another digest than their pin.", {"upstream": _UPSTREAMS}
+    ),
+    "pratique_fills_total": Metric("counter", "Transfers into the content store that ended.", {"outcome": _FILLS}),
+    "pratique_fill_bytes_total": Metric("counter", "Bytes that fills received."),
+    "pratique_fill_seconds": Metric("histogram", "Duration of fills.", buckets=_SLOW),
+    "pratique_fill_resumes_total": Metric("counter", "Times that a broken transfer was taken up again."),
+    "pratique_upstream_requests_total": Metric(
+        "counter",
+        "Requests to upstreams; status none is no answer.",
+        {"upstream": _UPSTREAMS, "what": _ASKED, "status": _STATUS},
+    ),
+    "pratique_upstream_bytes_total": Metric(
+        "counter", "Bytes received from upstreams.", {"upstream": _UPSTREAMS, "what": _ASKED}
+    ),
+    "pratique_upstream_seconds": Metric(
+        "histogram", "Duration of requests to upstreams.", {"upstream": _UPSTREAMS, "what": _ASKED}, _SLOW
+    ),
+    "pratique_policy_loads_total": Metric(
+        "counter",
+        "Policy loads; kept is one that failed, so that the old policy stays.",
+        {"outcome": ("loaded", "kept", _OTHER)},
+    ),
+    "pratique_policy_rules": Metric("gauge", "Rules of the policy in force."),
+    "pratique_content_rotted_total": Metric("counter", "Stored files that were not what their digest says."),
+    "pratique_content_bytes": Metric("gauge", "Bytes in the content store."),
+    "pratique_content_blobs": Metric("gauge", "Blobs in the content store."),
+    "pratique_state_lost_total": Metric("counter", "Starts that found content but no state."),
+    "pratique_state_distrusted": Metric("gauge", "1 while tags without a pin wait for `pratique pin confirm`."),
+    "pratique_event_loop_lag_seconds": Metric("histogram", "How late the event loop woke a sleeper.", buckets=_FAST),
+    "pratique_build_info": Metric("gauge", "Always 1; the version that runs.", {"version": ("the running version",)}),
+}
+
+
+class Metrics:
+    """`record` each event, `render` for /metrics. `upstreams`: the configured names, the only ones that become labels."""
+
+    CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+    def __init__(self, *, upstreams: frozenset[str], version: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of no use to anyone here
+        self._upstreams = upstreams
+        self._registry = CollectorRegistry()
+        self._made = {name: _make(name, metric, self._registry) for name, metric in METRICS.items()}
+        self._series: dict[tuple[str, ...], Any] = {}
+        self._recorders: dict[type, Callable[[Any], None]] = {
+            events.Answered: self._answered,
+            events.Judged: self._judged,
+            events.Refused: self._refused,
+            events.PinMoved: self._pin_moved,
+            events.DriftSeen: self._drift_seen,
+            events.FillEnded: self._fill_ended,
+            events.UpstreamAsked: self._upstream_asked,
+            events.PolicyLoaded: self._policy_loaded,
+            events.ContentRotted: self._content_rotted,
+            events.StateLost: self._state_lost,
+        }
+        self._made["pratique_build_info"].labels(version).set(1)
+
+    def record(self, event: events.Event) -> None:
+        self._recorders[type(event)](event)
+
+    def render(self) -> bytes:
+        """The text of /metrics, in `CONTENT_TYPE`."""
+        return generate_latest(self._registry)
+
+    def observe_lag(self, seconds: float) -> None:
+        self._of("pratique_event_loop_lag_seconds").observe(seconds)
+
+    def watch_content(self, *, stored_bytes: Callable[[], float], stored_blobs: Callable[[], float]) -> None:
+        """Both are asked at each render; they answer at once, from memory."""
+        self._of("pratique_content_bytes").set_function(stored_bytes)
+        self._of("pratique_content_blobs").set_function(stored_blobs)
+
+    def set_distrusted(self, distrusted: bool) -> None:  # noqa: FBT001 - the only thing there is to say
+        self._of("pratique_state_distrusted").set(distrusted)
+
+    def _answered(self, event: events.Answered) -> None:
+        self._of("pratique_requests_total", event.kind, event.outcome).inc()
+        self._of("pratique_request_seconds", event.kind).observe(event.seconds)
+        self._of("pratique_response_bytes_total", event.kind).inc(event.body_bytes)
+        if event.outcome == "hit":
+            self._of("pratique_hits_total", event.kind).inc()
+        elif event.outcome == "coalesced":
+            self._of("pratique_coalesced_total", event.kind).inc()
+        elif event.outcome == "inconclusive":
+            self._of("pratique_inconclusive_total").inc()
+
+    def _judged(self, event: events.Judged) -> None:
+        self._of("pratique_decisions_total", event.verdict).inc()
+        self._of("pratique_verification_seconds").observe(event.seconds)
+
+    def _refused(self, event: events.Refused) -> None:
+        self._of("pratique_refusals_total", event.reason).inc()
+
+    def _pin_moved(self, event: events.PinMoved) -> None:
+        self._of("pratique_pins_moved_total", event.cause).inc()
+
+    def _drift_seen(self, event: events.DriftSeen) -> None:
+        self._of("pratique_drift_total", event.repository.upstream).inc()
+
+    def _fill_ended(self, event: events.FillEnded) -> None:
+        self._of("pratique_fills_total", event.outcome).inc()
+        self._of("pratique_fill_bytes_total").inc(event.transferred)
+        self._of("pratique_fill_seconds").observe(event.seconds)
+        self._of("pratique_fill_resumes_total").inc(event.resumed)
+
+    def _upstream_asked(self, event: events.UpstreamAsked) -> None:
+        status = f"{event.status // 100}xx" if event.status else "none"
+        self._of("pratique_upstream_requests_total", event.upstream, event.what, status).inc()
+        self._of("pratique_upstream_bytes_total", event.upstream, event.what).inc(event.received)
+        self._of("pratique_upstream_seconds", event.upstream, event.what).observe(event.seconds)
+
+    def _policy_loaded(self, event: events.PolicyLoaded) -> None:
+        self._of("pratique_policy_loads_total", event.outcome).inc()
+        if event.outcome == "loaded":
+            self._of("pratique_policy_rules").set(event.rules)
+
+    def _content_rotted(self, _: events.ContentRotted) -> None:
+        self._of("pratique_content_rotted_total").inc()
+
+    def _state_lost(self, event: events.StateLost) -> None:
+        self._of("pratique_state_lost_total").inc()
+        self.set_distrusted(event.distrusted)
+
+    def _of(self, name: str, *values: str) -> Any:
+        """The series of these label values, each of them bounded. Bounded first: what is remembered is bounded too."""
+        labels = METRICS[name].labels
+        bounded = tuple(self._bounded(value, allowed) for value, allowed in zip(values, labels.values(), strict=True))
+        series = self._series.get((name, *bounded))
+        if series is None:
+            series = self._made[name].labels(*bounded) if bounded else self._made[name]
+            self._series[name, *bounded] = series
+        return series
+
+    def _bounded(self, value: str, allowed: tuple[str, ...]) -> str:
+        known = value in self._upstreams if allowed is _UPSTREAMS else value in allowed
+        return value if known else _OTHER
+
+
+def table() -> str:
+    """The table as Markdown, for docs/metrics.md."""
+    lines = ["| name | type | labels | what it says |", "|---|---|---|---|"]
+    for name, metric in METRICS.items():
+        labels = "<br>".join(f"`{label}`: {', '.join(values)}" for label, values in metric.labels.items())
+        lines.append(f"| `{name}` | {metric.type} | {labels} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _make(name: str, metric: Metric, registry: CollectorRegistry) -> Any:
+    labels = tuple(metric.labels)
+    if metric.type == "histogram":
+        return Histogram(name, metric.help, labels, buckets=metric.buckets, registry=registry)
+    kind = Counter if metric.type == "counter" else Gauge
+    return kind(name, metric.help, labels, registry=registry)

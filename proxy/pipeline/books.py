@@ -1,0 +1,73 @@
+"""A Book: facts of one kind in the state store, as JSON, with a bounded memory of what was read. Never a rule."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.state.store import Entry, StateStore, scan_all
+
+
+class Book:
+    """`limit` entries are remembered; `forget` drops them all when somebody else may have written."""
+
+    def __init__(self, store: StateStore, name: str, *, limit: int) -> None:
+        self._store = store
+        self._name = name
+        self._limit = limit
+        self._memory: OrderedDict[str, tuple[Any, int, float | None] | None] = OrderedDict()
+
+    async def get(self, key: str) -> tuple[Any, int, float | None] | None:
+        """(value, version, expires_at) or None. Absence is remembered too: every writer here goes through this Book."""
+        if key in self._memory:
+            self._memory.move_to_end(key)
+            return self._memory[key]
+        entry = await self._store.get(self._name, key)
+        if key not in self._memory:  # somebody may have written while we read: theirs is newer
+            self._keep(key, _read(entry) if entry else None)
+        return self._memory[key]
+
+    async def put(self, key: str, value: Mapping[str, Any], *, expires_at: float | None = None) -> None:
+        entry = await self._store.put(self._name, key, _write(value), expires_at=expires_at)
+        self._keep(key, (value, entry.version, expires_at))
+
+    async def compare_and_set(self, key: str, value: Mapping[str, Any], *, expected: int | None) -> bool:
+        entry = await self._store.compare_and_set(self._name, key, _write(value), expected=expected)
+        if entry is None:
+            self._memory.pop(key, None)
+            return False
+        self._keep(key, (value, entry.version, None))
+        return True
+
+    async def delete(self, key: str) -> None:
+        await self._store.delete(self._name, key)
+        self._memory.pop(key, None)
+
+    async def scan(self, prefix: str = "") -> Sequence[tuple[str, Any]]:
+        """Every live entry under `prefix`; one that cannot be read is left out, as if it were lost."""
+        found = []
+        for entry in await scan_all(self._store, self._name, prefix):
+            value = _read(entry)
+            if value is not None:
+                found.append((entry.key, value[0]))
+        return found
+
+    def forget(self) -> None:
+        self._memory.clear()
+
+    def _keep(self, key: str, found: tuple[Any, int, float | None] | None) -> None:
+        self._memory[key] = found
+        self._memory.move_to_end(key)
+        while len(self._memory) > self._limit:
+            self._memory.popitem(last=False)
+
+
+def _read(entry: Entry) -> tuple[Any, int, float | None] | None:
+    try:
+        return json.loads(entry.value), entry.version, entry.expires_at
+    except ValueError:
+        return None
+
+
+def _write(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()

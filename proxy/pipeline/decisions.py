@@ -1,0 +1,50 @@
+"""The Decision book: keeps allow and deny until they expire, and nothing inconclusive, ever."""
+
+from datetime import datetime
+
+from proxy.errors import RequestError
+from proxy.pipeline.books import Book
+from proxy.policy.decision import Decision
+from proxy.state.store import StateStore
+
+_LIMIT = 50_000  # decisions in memory; some 2 KiB each
+
+
+class Decisions:
+    def __init__(self, store: StateStore) -> None:
+        self._book = Book(store, "decisions", limit=_LIMIT)
+        self._parsed: dict[str, Decision] = {}
+
+    async def get(self, key: str, now: datetime) -> Decision | None:
+        """The Decision under this key, if it still holds; one that cannot be read counts as absent."""
+        decision = self._parsed.get(key)
+        if decision is None:
+            found = await self._book.get(key)
+            decision = _parse(found[0]) if found else None
+            if decision is None or decision.key != key:
+                return None
+            self._remember(decision)
+        return decision if decision.holds(now) else None
+
+    async def keep(self, decision: Decision) -> None:
+        if not decision.is_conclusive:
+            return
+        expires_at = decision.expires_at.timestamp() if decision.expires_at else None
+        await self._book.put(decision.key, decision.to_record(), expires_at=expires_at)
+        self._remember(decision)
+
+    def forget(self) -> None:
+        self._book.forget()
+        self._parsed.clear()
+
+    def _remember(self, decision: Decision) -> None:
+        if len(self._parsed) >= _LIMIT:
+            self._parsed.clear()
+        self._parsed[decision.key] = decision
+
+
+def _parse(record: object) -> Decision | None:
+    try:
+        return Decision.from_record(record)  # type: ignore[arg-type] # a wrong shape raises, and counts as absent
+    except (KeyError, TypeError, ValueError, AttributeError, RequestError):
+        return None

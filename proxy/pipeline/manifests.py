@@ -1,0 +1,96 @@
+"""A manifest's bytes, parsed: from memory, from the store, else from its upstream. Nothing is stored here by a mere look."""
+
+from collections import OrderedDict
+
+from proxy.content.store import ContentStore
+from proxy.errors import ContentMismatch, ManifestInvalid, NotAllowed
+from proxy.oci import mediatype
+from proxy.oci.config import platform_of
+from proxy.oci.descriptor import Platform
+from proxy.oci.digest import Digest
+from proxy.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
+from proxy.oci.reference import Reference, Repository
+from proxy.pipeline.parentage import Parentage
+from proxy.upstream.registry import Upstreams
+
+_MEMORY = 64 * 1024 * 1024  # bytes of manifests held; an index is some kilobytes
+_MAX_CONFIG = 8 * 1024 * 1024  # an image's config; the largest known are some hundred kilobytes
+
+
+class Manifests:
+    def __init__(self, content: ContentStore, upstreams: Upstreams, parentage: Parentage) -> None:
+        self._content = content
+        self._upstreams = upstreams
+        self._parentage = parentage
+        self._memory: OrderedDict[tuple[Repository, Digest], Manifest | Index] = OrderedDict()
+        self._held = 0
+
+    async def fetch(self, repository: Repository, reference: Reference) -> Manifest | Index:
+        """Once from the upstream: hashed and strictly parsed (T01, T05-T08); raises NotAllowed for what no node may run."""
+        fetched = await self._upstreams.registry(repository.upstream).manifest(repository, reference)
+        return _parse(fetched.raw, fetched.digest, fetched.content_type)
+
+    async def get(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        """The manifest of this digest, wherever it is nearest."""
+        held = self._memory.get((repository, digest))
+        if held is not None:
+            self._memory.move_to_end((repository, digest))
+            return held
+        return await self._stored(repository, digest) or await self.fetch(repository, digest)
+
+    async def keep(self, repository: Repository, manifest: Manifest | Index) -> None:
+        """Store an admitted manifest, and hold it in memory."""
+        if await self._content.size(manifest.digest) is None:
+            await self._content.write(manifest.digest, manifest.raw)
+        self._hold(repository, manifest)
+
+    async def platform(self, repository: Repository, manifest: Manifest | Index) -> Platform | None:
+        """The platform that an image's config names; None for an index and for what is no image.
+
+        A config that names none counts as `unknown/unknown`, which no list of platforms covers.
+        """
+        if isinstance(manifest, Index) or mediatype.bare(manifest.config.media_type) not in mediatype.IMAGE_CONFIGS:
+            return None
+        raw = await self._content.read(manifest.config.digest, limit=_MAX_CONFIG)
+        if raw is None:
+            registry = self._upstreams.registry(repository.upstream)
+            raw = await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
+        try:
+            return platform_of(raw) or Platform("unknown", "unknown")
+        except ManifestInvalid as error:
+            raise NotAllowed(f"its config is not one: {error.message}") from error
+
+    async def _stored(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
+        known = (await self._parentage.family(repository)).known.get(digest)
+        if known is None:
+            return None
+        raw = await self._content.read(digest, limit=MAX_MANIFEST)
+        if raw is None:
+            return None
+        manifest = _parse(raw, digest, known.media_type)
+        self._hold(repository, manifest)
+        return manifest
+
+    def _hold(self, repository: Repository, manifest: Manifest | Index) -> None:
+        if (repository, manifest.digest) in self._memory:
+            return
+        self._memory[(repository, manifest.digest)] = manifest
+        self._held += len(manifest.raw)
+        while self._held > _MEMORY:
+            self._held -= len(self._memory.popitem(last=False)[1].raw)
+
+
+def _parse(raw: bytes, digest: Digest, content_type: str) -> Manifest | Index:
+    try:
+        return parse_manifest(raw, digest=digest, content_type=content_type)
+    except ManifestInvalid as error:
+        raise NotAllowed(error.message) from error
+
+
+def require_child(manifest: Manifest | Index, *, media_type: str, size: int) -> None:
+    """Raise ContentMismatch unless a child is what the Index says of it."""
+    if len(manifest.raw) != size or manifest.media_type != mediatype.bare(media_type):
+        raise ContentMismatch(
+            f"the index says {media_type} of {size} bytes for {manifest.digest}; "
+            f"it is {manifest.media_type} of {len(manifest.raw)}"
+        )

@@ -1,0 +1,156 @@
+"""Which admitted manifest names which digest, by (upstream, repository). What is not named here stands under nothing.
+
+A record is written when a manifest was admitted: as a root, by a Decision of its own; as a child, because an admitted
+Index names it; as evidence, because it proves something of an admitted subject. It says what the manifest names, and
+never that it is admitted still: that is looked up at its root at each request.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.errors import RequestError
+from proxy.oci.descriptor import Descriptor, Platform
+from proxy.oci.digest import Digest
+from proxy.oci.manifest import Index, Manifest
+from proxy.oci.reference import Repository
+from proxy.pipeline.books import Book
+from proxy.state.store import StateStore
+
+_REPOSITORIES = 1_000  # repositories whose families are in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`kind`: root | child | evidence. `names` are children of an Index, else config and layers. `parent`: evidence only."""
+
+    digest: Digest
+    media_type: str
+    size: int
+    kind: str
+    is_index: bool
+    names: tuple[Descriptor, ...]
+    place: str | None = None
+    parent: Digest | None = None
+    artifact_type: str | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "digest": str(self.digest),
+            "mediaType": self.media_type,
+            "size": self.size,
+            "kind": self.kind,
+            "isIndex": self.is_index,
+            "names": [[d.media_type, str(d.digest), d.size, str(d.platform or "")] for d in self.names],
+            "place": self.place,
+            "parent": str(self.parent) if self.parent else None,
+            "artifactType": self.artifact_type,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Known":
+        return cls(
+            digest=Digest.parse(record["digest"]),
+            media_type=record["mediaType"],
+            size=int(record["size"]),
+            kind=record["kind"],
+            is_index=bool(record["isIndex"]),
+            names=tuple(
+                Descriptor(media_type, Digest.parse(digest), size, Platform.parse(platform) if platform else None)
+                for media_type, digest, size, platform in record["names"]
+            ),
+            place=record["place"],
+            parent=Digest.parse(record["parent"]) if record["parent"] else None,
+            artifact_type=record["artifactType"],
+        )
+
+
+class Family:
+    """One repository's admitted manifests, and who names whom."""
+
+    def __init__(self) -> None:
+        self.known: dict[Digest, Known] = {}
+        self.parents_of_manifest: dict[Digest, dict[Digest, Descriptor]] = {}
+        self.parents_of_blob: dict[Digest, dict[Digest, Descriptor]] = {}
+        self.evidence_of: dict[Digest, dict[Digest, Known]] = {}
+
+    def add(self, known: Known) -> None:
+        self.known[known.digest] = known
+        parents = self.parents_of_manifest if known.is_index else self.parents_of_blob
+        for descriptor in known.names:
+            parents.setdefault(descriptor.digest, {})[known.digest] = descriptor
+        if known.parent:
+            self.evidence_of.setdefault(known.parent, {})[known.digest] = known
+
+    def unfetched(self) -> list[tuple[Digest, Descriptor]]:
+        """Children that an admitted Index names and that were not asked for yet: (parent, child)."""
+        return [
+            (parent, child)
+            for digest, parents in self.parents_of_manifest.items()
+            if digest not in self.known
+            for parent, child in parents.items()
+        ]
+
+
+class Parentage:
+    def __init__(self, store: StateStore) -> None:
+        self._book = Book(store, "manifests", limit=0)  # families are the memory
+        self._families: OrderedDict[Repository, Family] = OrderedDict()
+
+    async def family(self, repository: Repository) -> Family:
+        family = self._families.get(repository)
+        if family is None:
+            records = await self._book.scan(f"{repository}@")
+            family = self._families.setdefault(repository, Family())
+            for _, record in records:
+                known = _parse(record)
+                if known is not None and known.digest not in family.known:
+                    family.add(known)
+            while len(self._families) > _REPOSITORIES:
+                self._families.popitem(last=False)
+        self._families.move_to_end(repository)
+        return family
+
+    async def remember(
+        self,
+        repository: Repository,
+        manifest: Manifest | Index,
+        *,
+        kind: str,
+        place: str | None = None,
+        parent: Digest | None = None,
+    ) -> Known:
+        """Write what an admitted manifest names. A root stays a root; a child that gets a Decision of its own becomes one."""
+        family = await self.family(repository)
+        before = family.known.get(manifest.digest)
+        if before is not None and before.kind in (kind, "root"):
+            return before
+        known = Known(
+            digest=manifest.digest,
+            media_type=manifest.media_type,
+            size=len(manifest.raw),
+            kind=kind,
+            is_index=manifest.is_index,
+            names=manifest.children if manifest.is_index else manifest.blobs,
+            place=place or (before.place if before else None),
+            parent=parent or (before.parent if before else None),
+            artifact_type=manifest.artifact_type or _config_type(manifest),
+        )
+        await self._book.put(f"{repository}@{manifest.digest}", known.to_record())
+        family.add(known)
+        return known
+
+    def forget(self) -> None:
+        self._families.clear()
+
+
+def _config_type(manifest: Manifest | Index) -> str | None:
+    return manifest.config.media_type if isinstance(manifest, Manifest) else None
+
+
+def _parse(record: Any) -> Known | None:
+    try:
+        return Known.from_record(record)
+    except (KeyError, TypeError, ValueError, RequestError):
+        return None

@@ -1,0 +1,96 @@
+"""What clients were told, with an id that log, audit and `pratique explain` share.
+
+One id for one client, reference and Decision for ten minutes: a client asks two to four times (clients.md 4).
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from proxy.errors import Inconclusive, PolicyError
+from proxy.events import Event, Refused
+from proxy.oci.digest import Digest
+from proxy.oci.reference import Repository
+from proxy.pipeline.answers import Asker
+from proxy.pipeline.books import Book
+from proxy.pipeline.clock import Clock
+from proxy.state.store import StateStore
+
+_WINDOW = timedelta(minutes=10)
+_KEPT = timedelta(days=30)
+_LIMIT = 10_000  # refusals in memory; beyond it the oldest gets a new id when it comes again
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that a tired person reads as something else
+
+Refusable = TypeVar("Refusable", bound=PolicyError | Inconclusive)
+
+
+class Refusals:
+    def __init__(self, store: StateStore, emit: Callable[[Event], None], clock: Clock) -> None:
+        self._book = Book(store, "refusals", limit=1_000)
+        self._emit = emit
+        self._clock = clock
+        self._lately: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
+        self._by_root: OrderedDict[tuple[Repository, Digest], str] = OrderedDict()
+
+    async def say(self, asker: Asker, *, name: str, reference: str, error: Refusable) -> Refusable:
+        """The error as the client gets it: the reference in front, the id behind; recorded once in ten minutes."""
+        mark = "@" if ":" in reference else ":"
+        asked = f"{name}{mark}{reference}"
+        record = dict(error.record or {})
+        subject = str(record.get("key") or error.message)
+        refusal, is_new = self._identify((str(asker.client), asked, subject))
+        message = error.message if error.message.startswith(name) else f"{asked}: {error.message}"
+        if is_new:
+            await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
+        said = type(error)(message, detail=error.detail, refusal=refusal, record=record)
+        said.retry_after = error.retry_after
+        return said
+
+    def of_root(self, repository: Repository, digest: Digest) -> str | None:
+        return self._by_root.get((repository, digest))
+
+    def _identify(self, key: tuple[str, str, str]) -> tuple[str, bool]:
+        now = self._clock.now().timestamp()
+        refusal, until = self._lately.get(key, ("", 0.0))
+        if now < until:
+            return refusal, False
+        refusal = "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+        self._lately[key] = (refusal, now + _WINDOW.total_seconds())
+        self._lately.move_to_end(key)
+        while len(self._lately) > _LIMIT:
+            self._lately.popitem(last=False)
+        return refusal, True
+
+    async def _record(
+        self, refusal: str, asker: Asker, *, asked: str, error: PolicyError | Inconclusive, message: str, record: Any
+    ) -> None:
+        now = self._clock.now()
+        entry = {
+            "id": refusal,
+            "at": now.isoformat(),
+            "client": str(asker.client),
+            "requestId": asker.request_id,
+            "asked": asked,
+            "reason": error.reason,
+            "message": message,
+            "decision": record or None,
+        }
+        repository = _repository(record)
+        if repository is not None and "digest" in record:
+            self._by_root[(repository, Digest.parse(record["digest"]))] = refusal
+            while len(self._by_root) > _LIMIT:
+                self._by_root.popitem(last=False)
+        self._emit(Refused(refusal, asker.client, asked, error.reason, message, entry))
+        await self._book.put(refusal, entry, expires_at=(now + _KEPT).timestamp())
+
+
+def _repository(record: Any) -> Repository | None:
+    return Repository(record["upstream"], record["repository"]) if record and "upstream" in record else None
+
+
+async def read_refusal(store: StateStore, refusal: str) -> Any | None:
+    """What was recorded under this id, for `pratique explain`."""
+    found = await Book(store, "refusals", limit=0).get(refusal)
+    return found[0] if found else None

@@ -1,0 +1,125 @@
+"""Step 2: a tag becomes a digest. Its lock or pin first, else the upstream; what a tag leads to is never followed silently."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy.errors import ManifestUnknown, NotAllowed, PolicyError, UpstreamError
+from proxy.events import DriftSeen, Event
+from proxy.oci.digest import Digest
+from proxy.oci.manifest import Index, Manifest
+from proxy.oci.reference import Repository, Tag
+from proxy.pipeline.clock import Clock
+from proxy.pipeline.judge import Judge, Judgement
+from proxy.pipeline.manifests import Manifests
+from proxy.pipeline.pins import Pin, Pins
+from proxy.pipeline.standing import Regime
+from proxy.policy.pins import AskUpstream, choose
+from proxy.policy.rules import Rule
+
+_BY = "proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a tag stands for now, and the judgement of it. `asks_again_at`: epoch seconds at which a follower looks again."""
+
+    digest: Digest
+    judgement: Judgement
+    asks_again_at: float | None = None
+
+
+class Resolver:
+    def __init__(
+        self,
+        regime: Regime,
+        manifests: Manifests,
+        judge: Judge,
+        pins: Pins,
+        clock: Clock,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._regime = regime
+        self._manifests = manifests
+        self._judge = judge
+        self._pins = pins
+        self._clock = clock
+        self._emit = emit
+
+    async def resolve(self, repository: Repository, tag: Tag) -> Resolved:
+        """Resolve and judge: which of two digests a tag gets may hang on the Decision about the newer one."""
+        standing = self._regime.current
+        rule = standing.rule(repository)
+        pin = await self._pins.get(repository, tag)
+        choice = choose(
+            rule,
+            tag=tag,
+            pin=pin.digest if pin else None,
+            locked=standing.lock.get((repository, tag.name)),
+            age=self._clock.now() - pin.checked_at if pin else None,
+            is_distrusted=await self._pins.is_distrusted(),
+        )
+        if isinstance(choice, Digest):
+            return await self._pinned(repository, choice, rule, pin)
+        return await self._asked(repository, tag, rule, choice, pin)
+
+    async def _pinned(self, repository: Repository, digest: Digest, rule: Rule, pin: Pin | None) -> Resolved:
+        judgement = await self._judge.judge(repository, digest)
+        again = None
+        if rule.pinning == "follow" and pin is not None and pin.digest == digest:
+            again = (pin.checked_at + rule.ttl).timestamp()
+        return Resolved(digest, judgement, again)
+
+    async def _asked(
+        self, repository: Repository, tag: Tag, rule: Rule, choice: AskUpstream, pin: Pin | None
+    ) -> Resolved:
+        """One look at the upstream: the manifest that is judged is the one that was fetched (T01)."""
+        try:
+            manifest = await self._manifests.fetch(repository, tag)
+        except (UpstreamError, ManifestUnknown, NotAllowed):
+            if pin is None or choice.keep is None:
+                raise
+            await self._pins.checked(pin, now=self._clock.now(), offered=pin.offered, summary=pin.offered_summary)
+            return await self._kept(repository, choice.keep, rule)
+        if pin is None:
+            return await self._first(repository, tag, rule, manifest)
+        return await self._followed(repository, tag, rule, manifest, pin)
+
+    async def _first(self, repository: Repository, tag: Tag, rule: Rule, manifest: Manifest | Index) -> Resolved:
+        judgement = await self._judge.judge(repository, manifest.digest, fetched=manifest)
+        decision = judgement.decision
+        if not decision.is_allow or decision.is_warned:  # `warn` makes no pin
+            return Resolved(manifest.digest, judgement, self._clock.now().timestamp())
+        now = self._clock.now()
+        winner = await self._pins.first(repository, tag, manifest.digest, now=now, by=_BY)
+        if winner != manifest.digest:
+            return await self._kept(repository, winner, rule)
+        again = (now + rule.ttl).timestamp() if rule.pinning == "follow" else None
+        return Resolved(manifest.digest, judgement, again)
+
+    async def _followed(
+        self, repository: Repository, tag: Tag, rule: Rule, manifest: Manifest | Index, pin: Pin
+    ) -> Resolved:
+        """A moved tag is taken up only when the new digest is admitted; until then the old one stays, and drift is shown."""
+        now = self._clock.now()
+        if manifest.digest == pin.digest:
+            await self._pins.checked(pin, now=now, offered=None)
+            return await self._kept(repository, pin.digest, rule)
+        summary, is_admitted = await self._candidate(repository, manifest)
+        if is_admitted:
+            digest = await self._pins.move(pin, manifest.digest, now=now, cause="follow", by=_BY)
+            return await self._kept(repository, digest, rule)
+        self._emit(DriftSeen(repository, tag.name, pin.digest, manifest.digest))
+        await self._pins.checked(pin, now=now, offered=manifest.digest, summary=summary)
+        return await self._kept(repository, pin.digest, rule)
+
+    async def _candidate(self, repository: Repository, manifest: Manifest | Index) -> tuple[str, bool]:
+        try:
+            decision = (await self._judge.judge(repository, manifest.digest, fetched=manifest)).decision
+        except (PolicyError, UpstreamError) as error:
+            return error.message, False
+        return decision.summary, decision.is_allow and not decision.is_warned
+
+    async def _kept(self, repository: Repository, digest: Digest, rule: Rule) -> Resolved:
+        judgement = await self._judge.judge(repository, digest)
+        again = (self._clock.now() + rule.ttl).timestamp() if rule.pinning == "follow" else None
+        return Resolved(digest, judgement, again)

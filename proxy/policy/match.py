@@ -1,0 +1,159 @@
+"""Which rule governs a name. Law: patterns are anchored and linear-time, `*` never crosses `/`, and no tie is left to chance.
+
+A pattern is read segment by segment. `**` stands alone between slashes and is one or more segments; `*` is any run of
+characters within one segment. Whether two patterns can match one name is decided on the patterns, before any name is asked.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import re2
+
+from proxy.errors import ConfigError
+
+_LIMIT = 512  # longer than any repository name (255) with its host
+_HOST = re.compile(r"\*\*|[A-Za-z0-9.*-]+(?::[0-9*]+)?|\[[0-9a-fA-F:.]+\](?::[0-9]+)?")
+_PART = re.compile(r"\*\*|[a-z0-9._*-]+")
+_TAG = re.compile(r"[A-Za-z0-9_.*-]+")
+_END = 4  # after the last segment: a pattern that goes on is the more specific one
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """One anchored pattern. Two are equal where their text is."""
+
+    text: str
+    segments: tuple[str, ...] = field(compare=False)
+    _regex: Any = field(compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A pattern over `host/name`; raise ConfigError with a sentence for what no name can match."""
+        segments = tuple(text.split("/"))
+        if len(text) > _LIMIT:
+            raise ConfigError(f"the pattern is longer than {_LIMIT} characters; no name is")
+        if "" in segments:
+            raise ConfigError(f"{text!r} has an empty part; write host/name, without a slash at either end")
+        for part, grammar in zip(segments, (_HOST, *[_PART] * len(segments)), strict=False):
+            if "**" in part and part != "**":
+                raise ConfigError(f"{text!r}: ** stands alone between slashes; within a part write *")
+            if not grammar.fullmatch(part):
+                raise ConfigError(_unreadable(text, part))
+        return cls(text, segments, _compile(segments))
+
+    @classmethod
+    def parse_tag(cls, text: str) -> Self:
+        """A pattern over a tag: no slash, so `*` is all it knows."""
+        if "**" in text:
+            raise ConfigError(f"{text!r}: a tag has no slashes to cross; write *")
+        if len(text) > _LIMIT or not _TAG.fullmatch(text):
+            raise ConfigError(
+                f"{text[:80]!r} matches no tag; tags are letters, digits, _ . and -, and a pattern knows *"
+            )
+        return cls(text, (text,), _compile((text,)))
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole of `name` is matched."""
+        return self._regex.fullmatch(name) is not None
+
+    @property
+    def specificity(self) -> tuple[int, ...]:
+        """Smaller is more specific: from the left, a literal, a pattern with `*`, `*`, `**`."""
+        return (*(_rank(part) for part in self.segments), _END)
+
+    def meets(self, other: "Glob") -> bool:
+        """Whether some name could match both: a walk through both patterns at once."""
+        todo, seen = [(0, 0)], set[tuple[int, int]]()
+        while todo:
+            here = todo.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            mine, theirs = here
+            if mine == len(self.segments) or theirs == len(other.segments):
+                if here == (len(self.segments), len(other.segments)):
+                    return True
+                continue
+            if _parts_meet(self.segments[mine], other.segments[theirs]):
+                todo.extend((one, two) for one in self._after(mine) for two in other._after(theirs))
+        return False
+
+    def contains(self, other: "Glob") -> bool:
+        """Whether each name that `other` matches is matched here. False where that could not be shown."""
+        todo, seen = [(0, frozenset({0}))], set[tuple[int, frozenset[int]]]()
+        while todo:
+            here = todo.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            theirs, mine = here
+            if theirs == len(other.segments):
+                if len(self.segments) not in mine:
+                    return False
+                continue
+            part = other.segments[theirs]
+            reached = frozenset(step for at in mine if self._covers(at, part) for step in self._after(at))
+            todo.extend((step, reached) for step in other._after(theirs))
+        return True
+
+    def _after(self, at: int) -> tuple[int, ...]:
+        return (at, at + 1) if self.segments[at] == "**" else (at + 1,)
+
+    def _covers(self, at: int, part: str) -> bool:
+        if at == len(self.segments):
+            return False
+        mine = self.segments[at]
+        if mine in ("*", "**") or mine == part:
+            return True
+        return "*" in mine and "*" not in part and _parts_meet(mine, part)
+
+
+def _unreadable(text: str, part: str) -> str:
+    if part != part.lower() and _PART.fullmatch(part.lower()):
+        return f"{text!r}: repository names are lower-case; write {part.lower()!r}"
+    return f"{text!r}: {part!r} is not part of a repository's name; a pattern knows * and **, and nothing else"
+
+
+def _compile(segments: Iterable[str]) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile("/".join(_expression(part) for part in segments), options)
+
+
+def _expression(part: str) -> str:
+    if part == "**":
+        return "[^/]+(?:/[^/]+)*"
+    if part == "*":
+        return "[^/]+"
+    return "[^/]*".join(re2.escape(piece) for piece in part.split("*"))
+
+
+def _rank(part: str) -> int:
+    if part in ("*", "**"):
+        return 1 + len(part)
+    return 1 if "*" in part else 0
+
+
+def _parts_meet(one: str, two: str) -> bool:
+    """Whether some run of characters without `/` matches both parts."""
+    todo, seen = [(0, 0)], set[tuple[int, int]]()
+    while todo:
+        here = todo.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        left, right = here
+        first, second = one[left : left + 1], two[right : right + 1]
+        if not first and not second:
+            return True
+        if first == "*":
+            todo.append((left + 1, right))
+            todo.extend([(left, right + 1)] if second else [])
+        if second == "*":
+            todo.append((left, right + 1))
+            todo.extend([(left + 1, right)] if first else [])
+        if first == second and first not in ("", "*"):
+            todo.append((left + 1, right + 1))
+    return False

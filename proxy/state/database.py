@@ -1,0 +1,121 @@
+"""What the state store asks of SQLite: plain calls, each one whole transaction, all from the store's one thread.
+
+Raises what sqlite3 raises (the store translates it), and StorageError for what this program refuses.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from proxy.state.connection import connect, writing
+from proxy.state.schema import prepare
+from proxy.state.store import Entry, require_storable
+
+_PURGE_SECONDS = 60.0
+_PURGE_ROWS = 500  # at once, so that no writer pays for a long sleep
+_ROW = "SELECT key, value, version, expires_at FROM entries"
+_LIVE = "(expires_at IS NULL OR expires_at > :now)"
+
+
+class Database:
+    """One connection. `is_new`: the file did not exist, or held no state before."""
+
+    def __init__(self, path: Path, clock: Callable[[], float], *, read_only: bool) -> None:
+        self._clock = clock
+        self._purged_at: float | None = None
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = connect(path, read_only=read_only)
+        try:
+            self.is_new = prepare(self._connection, path, now=clock(), read_only=read_only)
+            self.version_at_open = self.data_version()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def get(self, book: str, key: str) -> Entry | None:
+        wanted = {"book": book, "key": key, "now": self._clock()}
+        row = self._connection.execute(f"{_ROW} WHERE book = :book AND key = :key AND {_LIVE}", wanted).fetchone()
+        return Entry(*row) if row else None
+
+    def put(self, book: str, key: str, value: bytes, expires_at: float | None) -> Entry:
+        with writing(self._connection):
+            return self._write(book, key, value, expires_at)
+
+    def compare_and_set(
+        self, book: str, key: str, value: bytes, expected: int | None, expires_at: float | None
+    ) -> Entry | None:
+        with writing(self._connection):
+            found = self.get(book, key)
+            if (found.version if found else None) != expected:
+                return None
+            return self._write(book, key, value, expires_at)
+
+    def delete(self, book: str, key: str, expected: int | None) -> bool:
+        with writing(self._connection):
+            found = self.get(book, key)
+            if found is None or expected not in (None, found.version):
+                return False
+            self._connection.execute("DELETE FROM entries WHERE version = ?", (found.version,))
+            return True
+
+    def scan(self, book: str, prefix: str, after: str, limit: int) -> Sequence[Entry]:
+        """Key order is that of code points, here (UTF-8 compared by bytes) as in Python."""
+        wanted = {"book": book, "prefix": prefix, "after": after, "beyond": first_beyond(prefix)}
+        rows = self._connection.execute(
+            f"{_ROW} WHERE book = :book AND key >= :prefix AND key > :after AND {_LIVE}"
+            " AND (:beyond IS NULL OR key < :beyond) ORDER BY key LIMIT :limit",
+            {**wanted, "now": self._clock(), "limit": max(0, limit)},
+        )
+        return tuple(Entry(*row) for row in rows)
+
+    def lease(self, name: str, owner: str, seconds: float) -> bool:
+        with writing(self._connection):
+            now = self._clock()
+            held = self._connection.execute("SELECT owner, expires_at FROM leases WHERE name = ?", (name,)).fetchone()
+            if held and held[0] != owner and now < held[1]:
+                return False
+            self._connection.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?)", (name, owner, now + seconds))
+            return True
+
+    def release(self, name: str, owner: str) -> None:
+        with writing(self._connection):
+            self._connection.execute("DELETE FROM leases WHERE name = ? AND owner = ?", (name, owner))
+
+    def data_version(self) -> int:
+        """A number that differs from the last one if another connection committed since (sqlite.org/pragma.html)."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _write(self, book: str, key: str, value: bytes, expires_at: float | None) -> Entry:
+        require_storable(key, value, expires_at)
+        self._purge()
+        row = (book, key, value, expires_at)
+        written = self._connection.execute(
+            "INSERT OR REPLACE INTO entries (book, key, value, expires_at) VALUES (?, ?, ?, ?)", row
+        )
+        assert written.lastrowid is not None
+        return Entry(key, bytes(value), written.lastrowid, expires_at)
+
+    def _purge(self) -> None:
+        """Expired rows are absent already; now and then a writer clears some away."""
+        now = self._clock()
+        if self._purged_at is not None and 0 <= now - self._purged_at < _PURGE_SECONDS:
+            return
+        self._connection.execute(
+            "DELETE FROM entries WHERE version IN (SELECT version FROM entries WHERE expires_at <= ? LIMIT ?)",
+            (now, _PURGE_ROWS),
+        )
+        self._purged_at = now
+
+
+def first_beyond(prefix: str) -> str | None:
+    """The smallest text greater than everything that starts with `prefix`; None where there is none."""
+    while prefix:
+        code = ord(prefix[-1]) + 1
+        if code <= 0x10FFFF:
+            # Surrogates are not characters: UTF-8 has none, so the next one stands behind them.
+            return prefix[:-1] + chr(0xE000 if code == 0xD800 else code)
+        prefix = prefix[:-1]
+    return None
