@@ -6,7 +6,7 @@ CPU seconds per GiB, medians over interleaved rounds. Compare columns, not absol
 
 import argparse
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import multiprocessing
 import os
@@ -30,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from proxy.content.store import TAIL
 from proxy.oci.digest import Digest
-from proxy.web import streaming
+from proxy.web import outlet, streaming
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -49,7 +49,7 @@ class FileBody:
     def fileno(self):
         return self._fd
 
-    async def more(self, beyond):
+    async def more(self, _beyond):
         self.released = self.size
         return self.released
 
@@ -57,7 +57,7 @@ class FileBody:
         os.close(self._fd)
 
 
-class _LoopWire(streaming._PlainWire):
+class _LoopWire(streaming.PlainWire):
     """The way not taken: non-blocking sendfile in the event loop, a socket buffer at a time."""
 
     async def carry(self, fileno, start, stop):
@@ -89,21 +89,21 @@ class _LoopWire(streaming._PlainWire):
 
 def ways(way):
     if way == "loop":
-        streaming._PlainWire = _LoopWire
+        outlet.PlainWire = _LoopWire
     if way == "hops":
         streaming.PATIENCE_MS = 0
 
 
 async def serve(way, path, port, certificate):
     ways(way)
-    outlet = streaming.Outlet(stall_seconds=60)
+    way_out = outlet.Outlet(stall_seconds=60)
 
     async def handler(request):
         if way == "FileResponse":
             return web.FileResponse(path)
         body = FileBody(path)
         response = web.StreamResponse(headers={"Content-Length": str(body.size)})
-        await outlet.send(request, response, body, [streaming.Part(0, body.size)])
+        await way_out.send(request, response, body, [outlet.Part(0, body.size)])
         return response
 
     tls = None
@@ -154,9 +154,9 @@ def wait_for(port):
 def make_certificate(folder):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -197,7 +197,9 @@ def main():
     servers, ended = {}, []
     for loop, way in kinds:
         port = free_port()
-        process = multiprocessing.Process(target=serve_in_process, args=(loop, way, path, port, certificate), daemon=True)
+        process = multiprocessing.Process(
+            target=serve_in_process, args=(loop, way, path, port, certificate), daemon=True
+        )
         process.start()
         wait_for(port)
         servers[f"{loop} {way}"] = (port, [process.pid])

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from proxy import __version__
 from proxy.config.layout import Config
 from proxy.config.policy import LoadedPolicy, load_policy
 from proxy.content.filesystem import FilesystemStore
@@ -17,11 +18,12 @@ from proxy.errors import ConfigError, StorageError
 from proxy.events import ContentRotted, Event, PinMoved, PolicyLoaded, StateLost
 from proxy.observe import audit as audits
 from proxy.observe.audit import Audit
-from proxy.observe.logs import log_event
+from proxy.observe.logs import log_event, say
 from proxy.observe.metrics import Metrics
+from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
 from proxy.pipeline.ahead import Ahead
-from proxy.pipeline.clock import SystemClock
+from proxy.pipeline.clock import Clock, SystemClock
 from proxy.pipeline.decisions import Decisions
 from proxy.pipeline.drift import DriftWatch
 from proxy.pipeline.fill import Fills
@@ -40,7 +42,7 @@ from proxy.pipeline.standing import Regime
 from proxy.pipeline.table import Table
 from proxy.state.sqlite import SqliteStore
 from proxy.state.store import StateStore
-from proxy.upstream.registry import Upstreams
+from proxy.upstream.registry import Limits, Upstreams
 from proxy.web.app import Front
 
 _FILLS_AHEAD = 4  # transfers begun before a client asks, at once
@@ -69,6 +71,7 @@ def build_pipeline(
     upstreams: Upstreams,
     emit: Callable[[Event], None],
     moved: Callable[[PinMoved], Awaitable[None]] | None = None,
+    clock: Clock | None = None,
     fills_ahead: int = _FILLS_AHEAD,
 ) -> Pipeline:
     """Put the rooms together. Nothing runs until something is asked of them."""
@@ -76,7 +79,7 @@ def build_pipeline(
     async def said(event: PinMoved) -> None:
         emit(event)
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     regime = Regime(loaded.policy, loaded.material, loaded.lock)
     parentage = Parentage(state)
     decisions = Decisions(state)
@@ -118,9 +121,11 @@ def build_pipeline(
 class Proxy:
     """A running proxy. `start` returns when it answers; `stop` drains. One for each data directory."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, clock: Clock | None = None, fills_ahead: int = _FILLS_AHEAD) -> None:
         self.config = config
-        self.metrics = Metrics(frozenset(config.upstreams))
+        self._clock = clock
+        self._fills_ahead = fills_ahead
+        self.metrics = Metrics(upstreams=frozenset(config.upstreams), version=__version__)
         self.audit = Audit(config.audit_folder)
         self.pipeline: Pipeline
         self.front: Front
@@ -144,17 +149,32 @@ class Proxy:
     async def _start(self) -> None:
         config = self.config
         loaded = load_policy(config, now=datetime.now(UTC))
-        await self._stack.enter_async_context(_data_directory(config.data))
+        self._stack.enter_context(_data_directory(config.data))
         state = await SqliteStore.open(config.state_file)
         self._stack.push_async_callback(state.close)
         content = FilesystemStore(
             config.content_folder, rotted=lambda digest, what: self.emit(ContentRotted(digest, what))
         )
-        upstreams = Upstreams(config.upstreams, default=config.default_upstream, emit=self.emit, limits=config.limits)
+        await content.tidy()
+        self._stack.callback(content.close)
+        upstreams = Upstreams(
+            config.upstreams,
+            default=config.default_upstream,
+            emit=self.emit,
+            limits=Limits(stall=config.limits.stall_seconds),
+        )
         self._stack.push_async_callback(upstreams.close)
         self._stack.push_async_callback(self._close_audit)
         self.pipeline = build_pipeline(
-            config, loaded, content=content, state=state, upstreams=upstreams, emit=self.emit, moved=self._moved
+            config,
+            loaded,
+            content=content,
+            state=state,
+            upstreams=upstreams,
+            emit=self.emit,
+            moved=self._moved,
+            clock=self._clock,
+            fills_ahead=self._fills_ahead,
         )
         self.emit(PolicyLoaded("loaded", len(loaded.policy.rules), _said(loaded)))
         await self._recover_pins(state, content)
@@ -213,14 +233,17 @@ class Proxy:
         """A state that is new beside content that is not was lost: pins come back, or nothing is trusted anew (promise 3)."""
         if not state.is_new:
             return
+        is_damaged = False
+        remembered: Mapping[tuple[str, str, str], Digest] = {}
         try:
             remembered = await asyncio.to_thread(audits.restore_pins, self.config.audit_folder)
-        except StorageError:
-            remembered = {}
+        except StorageError as error:
+            is_damaged = True
+            say("audit-damaged", level="error", message=error.message)
         now = datetime.now(UTC)
         for (upstream, name, tag), digest in remembered.items():
             await self.pipeline.pins.restore(Repository(upstream, name), Tag(tag), digest, now=now)
-        is_lost = not remembered and not await content.is_empty()
+        is_lost = is_damaged or (not remembered and not await content.is_empty())
         if is_lost:
             await self.pipeline.pins.distrust(is_distrusted=True)
         if remembered or is_lost:
@@ -261,8 +284,8 @@ class Proxy:
             await asyncio.to_thread(self.audit.close)
 
 
-@contextlib.asynccontextmanager
-async def _data_directory(folder: Path) -> AsyncIterator[None]:
+@contextlib.contextmanager
+def _data_directory(folder: Path) -> Iterator[None]:
     """Hold the data directory: two proxies on one would each believe that they fill alone."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -92,6 +92,7 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1)]  # what is written must 
 # What pydantic's error types mean to a person who wrote YAML.
 _TEXTS = {
     "missing": "this field is required",
+    "path_type": "write the path of a file or folder",
     "string_type": "write text; put it in quotes where YAML would read a number, a date or yes and no",
     "list_type": "write a list, such as [a, b]",
     "tuple_type": "write a list, such as [a, b]",

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from proxy.config.layout import ConfigFile
+from proxy.settings import spell
 from proxy.web.settings import Address, MirrorListener, RegistryListener
 from proxy.yamlfile import Document, Path
 
@@ -33,7 +34,7 @@ def doubts(settings: ConfigFile, document: Document) -> Iterator[str]:
 
 
 def _placed(document: Document, at: Path, text: str) -> str:
-    return f"{document.where(at)}: {'.'.join(map(str, at))}: {text}"
+    return f"{document.where(at)}: {spell(at)}: {text}"
 
 
 def _names(settings: ConfigFile) -> Iterator[tuple[Path, str]]:
@@ -72,17 +73,17 @@ def _listeners(settings: ConfigFile) -> Iterator[tuple[Path, RegistryListener | 
 def _open_ports(settings: ConfigFile) -> Iterator[tuple[Path, str]]:
     for at, listener in _listeners(settings):
         if not listener.address.is_loopback and listener.tls is None and not settings.clients.open:
-            yield (
-                (*at, "address"),
+            text = (
                 f"{listener.address} is beyond this host and has no TLS; add tls: {{ certificate, key }}, or say in "
-                "clients.open which networks may do without",
+                "clients.open which networks may do without"
             )
+            yield (*at, "address"), text
     if not settings.listen.admin.address.is_loopback:
-        yield (
-            ("listen", "admin", "address"),
+        text = (
             f"{settings.listen.admin.address} is beyond this host, and this version has no tokens to guard it; "
-            "write 127.0.0.1, and use listen.health for probes and metrics",
+            "write 127.0.0.1, and use listen.health for probes and metrics"
         )
+        yield ("listen", "admin", "address"), text
 
 
 def _private_images(settings: ConfigFile) -> Iterator[tuple[Path, str]]:
@@ -92,11 +93,11 @@ def _private_images(settings: ConfigFile) -> Iterator[tuple[Path, str]]:
         reached = private & {listener.upstream} if isinstance(listener, MirrorListener) else private
         if reached and not listener.address.is_loopback and not settings.clients.open:
             names = ", ".join(sorted(reached))
-            yield (
-                (*at, "address"),
+            text = (
                 f"whoever reaches {listener.address} could pull what our credentials for {names} can; say in "
-                "clients.open which networks may",
+                "clients.open which networks may"
             )
+            yield (*at, "address"), text
 
 
 def _unknown_upstreams(settings: ConfigFile) -> Iterator[tuple[Path, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proxy.config.layout import ConfigFile
+from proxy.settings import spell
 from proxy.yamlfile import Document
 from proxy.yamlfile import Path as At
 
@@ -14,12 +15,12 @@ def wrong_certificates(settings: ConfigFile, document: Document) -> Iterator[str
     for at, certificate, key in _pairs(settings):
         problem = _pair_problem(certificate, key)
         if problem:
-            yield f"{document.where(at)}: {'.'.join(map(str, at))}: {problem}"
+            yield f"{document.where(at)}: {spell(at)}: {problem}"
     for name, upstream in settings.upstreams.items():
         at = ("upstreams", name, "ca")
         problem = _authority_problem(upstream.ca) if upstream.ca else None
         if problem:
-            yield f"{document.where(at)}: {'.'.join(at)}: {problem}"
+            yield f"{document.where(at)}: {spell(at)}: {problem}"
 
 
 def _pairs(settings: ConfigFile) -> Iterator[tuple[At, Path, Path]]:
@@ -37,7 +38,7 @@ def _pairs(settings: ConfigFile) -> Iterator[tuple[At, Path, Path]]:
 def _pair_problem(certificate: Path, key: Path) -> str | None:
     try:
         # An empty password: OpenSSL would ask the terminal for that of an encrypted key.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")  # noqa: S106 as said
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except ssl.SSLError:
         return f"{certificate} and {key} are not a PEM certificate and its own unencrypted key; correct one of them"
     except OSError:

@@ -47,7 +47,10 @@ class ConfigFile(Settings):
     default_upstream: str | None = Field(
         default=None, description="For requests with neither ns nor prefix; one of `upstreams`."
     )
-    content: ContentSettings = Field(default=ContentSettings(), description="The store of bytes.")
+    content: ContentSettings = Field(
+        default=ContentSettings(),
+        description="The store of bytes. Its fields are not enforced by this version: writing one is an error.",
+    )
     state: StateSettings = Field(default=StateSettings(), description="The store of pins, Decisions and parentage.")
     clients: ClientsSettings = Field(default=ClientsSettings(), description="Who may ask.")
     limits: LimitsSettings = Field(default=LimitsSettings(), description="Deadlines.")

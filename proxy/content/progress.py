@@ -17,7 +17,7 @@ from typing import Self
 
 from proxy.content.disk import open_plain, storage_error
 from proxy.content.growing import GrowingBody, Growth, Stage
-from proxy.errors import StorageError
+from proxy.errors import ContentMismatch, StorageError
 from proxy.oci.digest import Digest
 
 POLL = 0.005  # seconds: what a follower in another process lags behind at most (measured: 1.4 % of a core)
@@ -87,9 +87,9 @@ class RemoteGrowth(Growth):
     def detach(self) -> None:
         self._readers -= 1
         if not self._readers:
-            for descriptor in filter(None, (self._file, self._progress)):
-                os.close(descriptor)
-            self._progress = None
+            os.close(self._file)
+            if self._progress is not None:
+                os.close(self._progress)
             self._gone()
 
     def _read(self) -> Record | None:
@@ -107,15 +107,18 @@ class RemoteGrowth(Growth):
 
     async def _poll(self) -> None:
         """Until there is news, or nobody waits for it."""
-        quiet, before = 0, (self.stage, self.released)
+        looks, before = 0, (self.stage, self.released)
         try:
-            while self._waiting and before == (self.stage, self.released):
+            while self._waiting and self._readers:
+                looks += 1
+                self._look_closely() if looks % QUIET == 0 else self.look()
+                if before != (self.stage, self.released):
+                    return
                 await asyncio.sleep(POLL)
-                quiet += 1
-                if self._readers:
-                    self._look_closely() if quiet % QUIET == 0 else self.look()
         except OSError as error:
             self.fail(storage_error(error))
+        except ContentMismatch as error:
+            self.fail(StorageError("the progress record is not a file; ask again", detail=error.message))
         finally:
             self._poller = None
 

@@ -46,9 +46,10 @@ def settled(descriptor: int) -> Proof:
     """What the file is, once the tick of its last change has passed: from then on another change must show."""
     for _ in range(5):
         proof = Proof.of(descriptor)
-        if abs(time.time_ns() - proof.ctime) > TICK * 1e9:
+        age = abs(time.time_ns() - proof.ctime) / 1e9
+        if age > TICK:
             return proof
-        time.sleep(TICK)
+        time.sleep(TICK - age + 0.0005)
     raise ContentMismatch("the file is being changed by another program")
 
 
@@ -57,7 +58,10 @@ def prove(descriptor: int, digest: Digest) -> Proof:
     proof = settled(descriptor)
     hasher = Hasher(digest)
     feed(hasher, descriptor)
-    hasher.prove()
+    try:
+        hasher.prove()
+    except ContentMismatch as wrong:
+        raise ContentMismatch("the stored file is not what its digest says", detail=wrong.message) from None
     if Proof.of(descriptor) != proof:
         raise ContentMismatch("the file was changed while it was hashed")
     return proof

@@ -50,7 +50,7 @@ class Audit:
         with self._lock:
             try:
                 self._append(kind, plain_fields(event), is_durable=is_vital)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 if is_vital:
                     raise _failed(self._folder, error) from error
                 self._lose(kind, error)
@@ -58,7 +58,10 @@ class Audit:
                 self._recover()
 
     def flush(self) -> None:
-        """Bring what was recorded onto the disk; called each second, from a thread. Raises StorageError."""
+        """Bring what was recorded onto the disk; called each second, from a thread.
+
+        Raises StorageError, logged already; the next call tries again.
+        """
         with self._lock:
             if not self._has_unsynced:
                 return
@@ -68,6 +71,8 @@ class Audit:
         try:
             os.fsync(copy)
         except OSError as error:
+            self._has_unsynced = True
+            say("audit-failing", level="error", message=_failed(self._folder, error).message, error=str(error))
             raise _failed(self._folder, error) from error
         finally:
             os.close(copy)
@@ -83,7 +88,14 @@ class Audit:
     def _append(self, kind: str, record: Mapping[str, Any], *, is_durable: bool) -> None:
         self._at = max(self._at, self._clock())  # a clock that jumps back does not turn the order of moves round
         if self._fd < 0:
-            self._begin()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            start = f"{datetime.fromtimestamp(self._at, UTC):%Y%m%dT%H%M%S.%fZ}"
+            self._fd, self._end = _create(self._folder, f"{start}-{os.getpid()}"), 0
+        if not self._end:
+            self._write("opened", {"format": FORMAT, "process": os.getpid()}, is_durable=False)
+        self._write(kind, record, is_durable=is_durable)
+
+    def _write(self, kind: str, record: Mapping[str, Any], *, is_durable: bool) -> None:
         line = write_line(self._seq + 1, self._at, kind, record)
         try:
             rest = line
@@ -98,12 +110,6 @@ class Audit:
         self._end += len(line)
         self._has_unsynced = not is_durable
 
-    def _begin(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._fd = _create(self._folder, f"{datetime.fromtimestamp(self._at, UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}")
-        self._end = 0
-        self._append("opened", {"format": FORMAT, "process": os.getpid()}, is_durable=False)
-
     def _take_back(self) -> None:
         try:
             os.ftruncate(self._fd, self._end)
@@ -116,7 +122,7 @@ class Audit:
         self._fd = -1
         self._has_unsynced = False
 
-    def _lose(self, kind: str, error: OSError) -> None:
+    def _lose(self, kind: str, error: Exception) -> None:
         self._seq += 1
         self._lost += 1
         if self._lost == 1:
@@ -180,7 +186,7 @@ def _broken(where: str) -> StorageError:
     )
 
 
-def _failed(folder: Path, error: OSError) -> StorageError:
+def _failed(folder: Path, error: Exception) -> StorageError:
     return StorageError(
         "the audit could not be written; free some space or repair the disk, then try again",
         detail=f"{folder}: {error}",

@@ -27,10 +27,10 @@ def configure(format: str = "json", level: str = "info", stream: TextIO | None =
     """Set the log of this process up, libraries' records included. `format`: json | console; `level`: debug … error."""
     out = stream if stream is not None else sys.stderr
     shared: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,
         without_secrets,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
     structlog.configure(
         processors=[*shared, _renderer(format, out)],

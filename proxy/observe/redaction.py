@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 CUT = "[cut]"
@@ -36,6 +37,8 @@ _CUTS = (
     (re.compile(r"(?i)((?:password|passwd|passphrase|secret)\s{0,4}:\s{0,4})[^\s&\"',;]+"), rf"\1{CUT}"),
     (re.compile(rf"(?i)([\"']\w{{0,32}}(?:{_BEFORE_EQUALS})[\"']\s{{0,4}}:\s{{0,4}}[\"'])[^\"']+"), rf"\1{CUT}"),
 )
+# Each of the patterns above needs one of these; most fields of a line have none, and a line is written for each request.
+_ANNOUNCES = re.compile(r"[\s=:]|eyJ|-----BEGIN")
 # C0, DEL, C1, line and paragraph separators, and marks that turn the direction of what follows on a terminal.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -46,12 +49,16 @@ def redact(text: str) -> str:
 
 
 def cut(text: str) -> str:
+    if not _ANNOUNCES.search(text):
+        return text
     for pattern, instead in _CUTS:
         text = pattern.sub(instead, text)
     return text
 
 
 def escape(text: str) -> str:
+    if text.isprintable():
+        return text
     return _CONTROL.sub(_escaped, text)
 
 
@@ -62,7 +69,9 @@ def _escaped(found: re.Match[str]) -> str:
 
 def redact_value(value: Any, name: str = "") -> Any:
     """Plain values of any depth, for JSON. `name` is the field that holds it: `password` and its like are cut whole."""
-    if name and _SECRET_FIELD.search(name) and value is not None and not isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if name and _names_a_secret(name):
         return CUT
     if isinstance(value, str):
         return redact(value)
@@ -70,6 +79,9 @@ def redact_value(value: Any, name: str = "") -> Any:
         return {escape(str(key)): redact_value(each, str(key)) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(each) for each in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
     return redact(str(value))
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(name: str) -> bool:
+    return _SECRET_FIELD.search(name) is not None

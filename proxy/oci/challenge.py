@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 _HEADER_LIMIT = 8192
 _CHALLENGE_LIMIT = 16
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]*))')
+_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))')
 _SCHEME = re.compile(rf"({_WORD})(?=[ \t,]|$)")
 _QUOTED = re.compile(r"\\(.)")
 

@@ -23,9 +23,11 @@ class Book:
             self._memory.move_to_end(key)
             return self._memory[key]
         entry = await self._store.get(self._name, key)
-        if key not in self._memory:  # somebody may have written while we read: theirs is newer
-            self._keep(key, _read(entry) if entry else None)
-        return self._memory[key]
+        if key in self._memory:  # somebody wrote while we read: theirs is newer
+            return self._memory[key]
+        found = _read(entry) if entry else None
+        self._keep(key, found)
+        return found
 
     async def put(self, key: str, value: Mapping[str, Any], *, expires_at: float | None = None) -> None:
         entry = await self._store.put(self._name, key, _write(value), expires_at=expires_at)

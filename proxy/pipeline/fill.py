@@ -1,6 +1,7 @@
 """Upstream → client and store at once: one transfer a digest, whoever asks; it outlives them, and proves, then commits."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ from proxy.upstream.registry import BlobStream, Registry, Upstreams
 
 # clients.md 4: after a mismatch containerd comes back with a Range; each request is 502 for so long.
 MISMATCH_SECONDS = 30.0
+_LOOKS = 8  # times that a blob may turn out to have ended while it was looked at
 _TRIES = 6  # transfers in a row that brought nothing; progress begins the count anew
 _PAUSE = 0.5  # seconds, doubled with each try in a row, with jitter
 
@@ -33,7 +35,8 @@ class Fill:
     `started` is done when the first byte may be promised. `partial` stays None where the blob turned out to be stored.
     """
 
-    def __init__(self, blob: Descriptor) -> None:
+    def __init__(self, repository: Repository, blob: Descriptor) -> None:
+        self.repository = repository
         self.blob = blob
         self.partial: Partial | None = None
         self.is_elsewhere = False  # another process of this machine fills it
@@ -74,7 +77,7 @@ class Fills:
 
         Raise ContentMismatch for half a minute after a mismatch, BlobUnknown, an UpstreamError or StorageError.
         """
-        while True:
+        for _ in range(_LOOKS):
             self._refuse_mismatched(blob.digest)
             fill = self._fills.get(blob.digest)
             outcome = "coalesced"
@@ -86,18 +89,27 @@ class Fills:
             if fill is None:
                 fill = self._start(repository, blob)
                 outcome = "miss"
-            await asyncio.shield(fill.started)
+            try:
+                await asyncio.shield(fill.started)
+            except PratiqueError:
+                if fill.repository == repository:
+                    raise
+                continue  # another repository's upstream failed: ask our own
             body = self._follow(fill)
             if body is not None:
                 return _sized(body, blob), outcome
+        raise StorageError("the blob comes and goes; see who else writes to the content directory", retry_after=1)
 
-    def is_filling(self, digest: Digest) -> bool:
-        return digest in self._fills
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._fills)
 
     def _follow(self, fill: Fill) -> Body | None:
         """A reader of the growing file; None where it ended meanwhile, and is stored or mismatched by now."""
         if fill.is_elsewhere:
-            return self._content.follow(fill.blob.digest, fill.blob.size)
+            with contextlib.suppress(StorageError):  # it ended between: look again
+                return self._content.follow(fill.blob.digest, fill.blob.size)
+            return None
         if fill.partial is None or self._fills.get(fill.blob.digest) is not fill:
             return None
         return fill.partial.follow()
@@ -106,7 +118,7 @@ class Fills:
         if self._is_closing:
             raise UpstreamUnavailable("the proxy is stopping; ask again", retry_after=5)
         registry = self._upstreams.registry(repository.upstream)
-        fill = Fill(blob)
+        fill = Fill(repository, blob)
         self._fills[blob.digest] = fill
         fill.task = asyncio.create_task(self._run(Transfer(registry, repository, fill, self._pause)))
         return fill
@@ -136,12 +148,8 @@ class Fills:
     async def _fill(self, transfer: "Transfer") -> str:
         fill = transfer.fill
         partial = await self._content.partial(fill.blob.digest, fill.blob.size)
-        if partial is None:
-            fill.is_elsewhere = True
-            fill.begin()
-            return "stopped"
-        if await self._content.size(fill.blob.digest) is not None:  # committed while we looked
-            await partial.fail(StorageError("it is stored already"), keep=False)
+        if partial is None:  # another process of this machine fills it, or it was stored while we looked
+            fill.is_elsewhere = await self._content.size(fill.blob.digest) is None
             fill.begin()
             return "stopped"
         fill.partial = partial

@@ -113,7 +113,6 @@ class Judge:
             exceptions=exceptions_in_force(standing.policy, repository=repository, digest=manifest.digest, now=now),
             key=_key(standing, rule, repository, manifest.digest, now),
             now=now,
-            preset_names={signer.name: signer.signed_as for signer in standing.signers(rule)},
         )
 
     async def _decide(self, standing: Standing, case: Case) -> tuple[Decision, tuple[Proof, ...]]:

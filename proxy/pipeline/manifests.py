@@ -27,7 +27,10 @@ class Manifests:
 
     async def fetch(self, repository: Repository, reference: Reference) -> Manifest | Index:
         """Once from the upstream: hashed and strictly parsed (T01, T05-T08); raises NotAllowed for what no node may run."""
-        fetched = await self._upstreams.registry(repository.upstream).manifest(repository, reference)
+        try:
+            fetched = await self._upstreams.registry(repository.upstream).manifest(repository, reference)
+        except ManifestInvalid as error:  # larger than any manifest
+            raise NotAllowed(error.message) from error
         return _parse(fetched.raw, fetched.digest, fetched.content_type)
 
     async def get(self, repository: Repository, digest: Digest) -> Manifest | Index:

@@ -52,7 +52,6 @@ class Resolver:
         pin = await self._pins.get(repository, tag)
         choice = choose(
             rule,
-            tag=tag,
             pin=pin.digest if pin else None,
             locked=standing.lock.get((repository, tag.name)),
             age=self._clock.now() - pin.checked_at if pin else None,
@@ -76,10 +75,10 @@ class Resolver:
         try:
             manifest = await self._manifests.fetch(repository, tag)
         except (UpstreamError, ManifestUnknown, NotAllowed):
-            if pin is None or choice.keep is None:
+            if pin is None or choice.but_keep is None:
                 raise
             await self._pins.checked(pin, now=self._clock.now(), offered=pin.offered, summary=pin.offered_summary)
-            return await self._kept(repository, choice.keep, rule)
+            return await self._kept(repository, choice.but_keep, rule)
         if pin is None:
             return await self._first(repository, tag, rule, manifest)
         return await self._followed(repository, tag, rule, manifest, pin)

@@ -44,6 +44,8 @@ def _shape(draft: Draft) -> PolicyDocument | None:
             problems = error.errors(include_url=False, include_input=False)
         paths = [draft.original(problem["loc"]) for problem in problems]
         for path, problem in zip(paths, problems, strict=True):
-            draft.problem(path, sentence(problem, model=PolicyDocument))
-        if () in paths or not any([draft.prune(path) for path in paths]):
+            if problem["type"] != "too_short":  # what was written empty was told before; this was emptied here
+                draft.problem(path, sentence(problem, model=PolicyDocument))
+        pruned = {path for path in paths if draft.prune(path)}  # each of them, not only until the first
+        if () in paths or not pruned:
             return None

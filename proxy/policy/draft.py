@@ -10,6 +10,8 @@ from typing import Any
 from proxy.settings import spell
 from proxy.yamlfile import Document, Path
 
+_ROOT: Path = ()
+
 
 @dataclass(slots=True)
 class Draft:
@@ -60,7 +62,7 @@ class Draft:
 
     def original(self, path: Path) -> Path:
         """Where in the file that stands which stands at `path` in what is left."""
-        values, here = self.document.values, ()
+        values, here = self.document.values, _ROOT
         for part in path:
             if isinstance(values, list) and isinstance(part, int):
                 kept = [index for index in range(len(values)) if (*here, index) not in self._pruned]

@@ -27,6 +27,7 @@ class Glob:
     text: str
     segments: tuple[str, ...] = field(compare=False)
     _regex: Any = field(compare=False, repr=False)
+    prefix: str = field(compare=False, repr=False)  # what every name that it matches begins with
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -41,7 +42,7 @@ class Glob:
                 raise ConfigError(f"{text!r}: ** stands alone between slashes; within a part write *")
             if not grammar.fullmatch(part):
                 raise ConfigError(_unreadable(text, part))
-        return cls(text, segments, _compile(segments))
+        return cls(text, segments, _compile(segments), text.partition("*")[0])
 
     @classmethod
     def parse_tag(cls, text: str) -> Self:
@@ -52,19 +53,25 @@ class Glob:
             raise ConfigError(
                 f"{text[:80]!r} matches no tag; tags are letters, digits, _ . and -, and a pattern knows *"
             )
-        return cls(text, (text,), _compile((text,)))
+        return cls(text, (text,), _compile((text,)), text.partition("*")[0])
 
     def matches(self, name: str) -> bool:
         """Whether the whole of `name` is matched."""
-        return self._regex.fullmatch(name) is not None
+        return name.startswith(self.prefix) and self._regex.fullmatch(name) is not None
 
     @property
     def specificity(self) -> tuple[int, ...]:
         """Smaller is more specific: from the left, a literal, a pattern with `*`, `*`, `**`."""
         return (*(_rank(part) for part in self.segments), _END)
 
+    def is_apart_from(self, other: "Glob") -> bool:
+        """Whether their beginnings alone show that no name matches both."""
+        return not (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))
+
     def meets(self, other: "Glob") -> bool:
         """Whether some name could match both: a walk through both patterns at once."""
+        if self.is_apart_from(other):
+            return False
         todo, seen = [(0, 0)], set[tuple[int, int]]()
         while todo:
             here = todo.pop()
@@ -77,7 +84,7 @@ class Glob:
                     return True
                 continue
             if _parts_meet(self.segments[mine], other.segments[theirs]):
-                todo.extend((one, two) for one in self._after(mine) for two in other._after(theirs))
+                todo.extend((one, two) for one in _after(self.segments, mine) for two in _after(other.segments, theirs))
         return False
 
     def contains(self, other: "Glob") -> bool:
@@ -94,12 +101,9 @@ class Glob:
                     return False
                 continue
             part = other.segments[theirs]
-            reached = frozenset(step for at in mine if self._covers(at, part) for step in self._after(at))
-            todo.extend((step, reached) for step in other._after(theirs))
+            reached = frozenset(step for at in mine if self._covers(at, part) for step in _after(self.segments, at))
+            todo.extend((step, reached) for step in _after(other.segments, theirs))
         return True
-
-    def _after(self, at: int) -> tuple[int, ...]:
-        return (at, at + 1) if self.segments[at] == "**" else (at + 1,)
 
     def _covers(self, at: int, part: str) -> bool:
         if at == len(self.segments):
@@ -108,6 +112,11 @@ class Glob:
         if mine in ("*", "**") or mine == part:
             return True
         return "*" in mine and "*" not in part and _parts_meet(mine, part)
+
+
+def _after(segments: tuple[str, ...], at: int) -> tuple[int, ...]:
+    """Where one may stand after one more part of a name: `**` may stay, or end."""
+    return (at, at + 1) if segments[at] == "**" else (at + 1,)
 
 
 def _unreadable(text: str, part: str) -> str:

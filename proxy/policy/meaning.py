@@ -112,6 +112,8 @@ class Meaning:
                     self._pair(("images", index, "match"), rule.glob, ("images", earlier, "match"), other.glob)
 
     def _pair(self, path: Path, mine: Glob, other_path: Path, theirs: Glob) -> None:
+        if mine.is_apart_from(theirs):
+            return
         if mine == theirs:
             there = self._line(other_path)
             self.draft.blame(path, f"{mine.text!r} has a rule already, in line {there}; make them one")
@@ -133,11 +135,14 @@ class Meaning:
         return self.draft.document.where(self.draft.original(path)).rpartition(":")[2]
 
     def _grant(self, path: Path, entry: ExceptionEntry, rules: Mapping[int, Rule]) -> ExceptionGrant | None:
-        for word in ("match", "digest", "waive", "reason", "by", "until"):
-            if word not in entry.model_fields_set and self.draft.is_whole((*path, word)):
-                self.draft.blame(
-                    path, f"`{word}` is missing; an exception names all of match, digest, waive, reason, by and until"
-                )
+        wanted = ("match", "digest", "waive", "reason", "by", "until")
+        missing = [
+            f"`{word}`" for word in wanted if word not in entry.model_fields_set and self.draft.is_whole((*path, word))
+        ]
+        if missing:
+            self.draft.blame(
+                path, f"it must say {', '.join(missing)} too: an exception is for one digest, by somebody, and ends"
+            )
         glob, digest = self._match((*path, "match"), entry.match), self._digest((*path, "digest"), entry.digest)
         for word, text in (("reason", entry.reason), ("by", entry.by)):
             self._one_line((*path, word), text)
@@ -215,7 +220,7 @@ class Meaning:
         for name in self.written.signers:
             if name not in used:
                 self.draft.warn(("signers", name), "no rule asks for this signer; remove it, or require its signature")
-        for rule in rules.values():
-            for each in rule.require.of:
-                for digest in sorted(each.digests & revoked.keys()) if isinstance(each, DigestRequirement) else ():
-                    self.draft.warn((), f"rule {rule.match} lists {digest}, which is revoked and stays refused")
+        for index, rule in rules.items():
+            listed = [leaf.digests for leaf in rule.require.leaves if isinstance(leaf, DigestRequirement)]
+            for digest in sorted(frozenset().union(*listed) & revoked.keys()):
+                self.draft.warn(("images", index, "require"), f"it lists {digest}, which is revoked and stays refused")

@@ -170,9 +170,13 @@ class All:
         return tuple(_waive(each.answer(proofs)) if each.name in waived else each.answer(proofs) for each in self.of)
 
     @property
+    def leaves(self) -> tuple[SignatureRequirement | DigestRequirement, ...]:
+        """What each asks for in the end, those inside `atLeast` too."""
+        return tuple(leaf for each in self.of for leaf in (each.of if isinstance(each, AtLeast) else (each,)))
+
+    @property
     def signer_names(self) -> frozenset[str]:
-        leaves = [leaf for each in self.of for leaf in (each.of if isinstance(each, AtLeast) else (each,))]
-        return frozenset(leaf.signer for leaf in leaves if isinstance(leaf, SignatureRequirement))
+        return frozenset(leaf.signer for leaf in self.leaves if isinstance(leaf, SignatureRequirement))
 
     def plain(self) -> Any:
         return [each.plain() for each in self.of]

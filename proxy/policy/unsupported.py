@@ -17,13 +17,12 @@ _REVOKED = ("issuer", "subject")
 _SIGNER_VALUES = {"log": ("required",)}
 _RULE_VALUES = {"covers": ("platform", "any"), "rollback": ("warn", "deny"), "regression": ("warn", "deny")}
 _REMEDIES = {
-    **dict.fromkeys(_KEYLESS, "sign with a key, or use a preset"),
-    "attestation": "remove this requirement",
-    "image": "remove this requirement",
-    "log": "write log: none, and no log is looked at",
-    "covers": "write index or remove it",
-    "rollback": "write allow or remove it",
-    "regression": "write allow or remove it",
+    **dict.fromkeys(_KEYLESS, "remove it, and name a `key` or a `preset`"),
+    **dict.fromkeys(_KINDS, "remove it, and what goes with it"),
+    "log": "remove it, and write `log: none`",
+    "covers": "remove it, or write `index`",
+    "rollback": "remove it, or write `allow`",
+    "regression": "remove it, or write `allow`",
 }
 
 

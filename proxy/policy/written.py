@@ -30,10 +30,8 @@ class RequirementEntry(Settings):
     name: str = ""
 
 
-class RuleEntry(Settings):
+class RuleEntry(Settings, json_schema_extra={"required": ["match", "require"]}):
     """What may be pulled. `**` crosses /, `*` does not; the most specific match governs."""
-
-    model_config = {"json_schema_extra": {"required": ["match", "require"]}}
 
     match: str = ""
     mode: Literal["enforce", "warn"] | None = None
@@ -48,10 +46,8 @@ class RuleEntry(Settings):
     regression: Literal["allow"] = "allow"
 
 
-class ExceptionEntry(Settings):
+class ExceptionEntry(Settings, json_schema_extra={"required": ["match", "digest", "waive", "reason", "by", "until"]}):
     """Break-glass: one digest, requirements by name, a reason, a person and an end at most 30 days away."""
-
-    model_config = {"json_schema_extra": {"required": ["match", "digest", "waive", "reason", "by", "until"]}}
 
     match: str = ""
     digest: str = ""
@@ -61,10 +57,8 @@ class ExceptionEntry(Settings):
     until: Moment | None = None
 
 
-class RevokedEntry(Settings):
+class RevokedEntry(Settings, json_schema_extra={"required": ["reason"]}):
     """What never again: a digest, or a key by its file or by the SHA-256 of its SubjectPublicKeyInfo in hex."""
-
-    model_config = {"json_schema_extra": {"required": ["reason"]}}
 
     digest: str = ""
     key: str = ""

@@ -82,7 +82,7 @@ class Authorizer:
         credential = self._credentials.of(name, again=sent is not None)
         bearer = next((each for each in found if each.scheme == "bearer"), None)
         if bearer is not None:
-            self._plan = self._planned(bearer, name)
+            self._plan = self._planned(bearer)
             self._forget(sent)
         elif any(each.scheme == "basic" for each in found):
             if credential is None or credential.basic == sent:
@@ -91,12 +91,12 @@ class Authorizer:
         else:
             raise UpstreamRefused(f"{self._upstream} asks for a kind of login other than Basic and Bearer")
 
-    def _planned(self, challenge: Challenge, name: str) -> Plan:
+    def _planned(self, challenge: Challenge) -> Plan:
         text = challenge.parameters.get("realm", "")
         try:
             realm = URL(text)
             bare = realm.with_query(None).with_fragment(None)
-            is_good = bool(realm.host) and not (realm.user or realm.password)
+            is_good = bool(realm.host) and realm.scheme in ("http", "https") and not (realm.user or realm.password)
         except ValueError:
             raise UpstreamRefused(f"{self._upstream} names a token server that is no URL") from None
         if not is_good or not (self._wire.is_own(bare) or str(bare) in self._realms):
@@ -157,15 +157,19 @@ class Authorizer:
             raise await refusal(answer, has_credentials=credential is not None)
         try:
             document = parse_json(await read(answer, _TOKEN_LIMIT, what="token"), what="token")
-        except ManifestInvalid as error:
-            raise self._no_token(answer) from error
-        return _token_of(document, began) or self._raise(self._no_token(answer))
+        except ManifestInvalid:
+            document = None
+        token = _token_of(document, began)
+        if token is None:
+            host = answer.url.host
+            raise UpstreamRefused(f"the token server of {self._upstream} ({host}) answered without a token")
+        return token
 
-    def _no_token(self, answer: Answer) -> UpstreamRefused:
-        return UpstreamRefused(f"the token server of {self._upstream} ({answer.url.host}) answered without a token")
-
-    def _raise(self, error: Exception) -> Token:
-        raise error
+    async def close(self) -> None:
+        tasks = list(self._fetching.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _token_of(document: Any, began: float) -> Token | None:
@@ -176,6 +180,7 @@ def _token_of(document: Any, began: float) -> Token | None:
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         return None
     life = document.get("expires_in")
-    is_number = isinstance(life, int | float) and not isinstance(life, bool) and math.isfinite(life) and life > 0
-    seconds = min(float(life) if is_number else _DEFAULT_LIFE, _LONGEST_LIFE)
+    if not isinstance(life, int | float) or isinstance(life, bool) or not 0 < life < math.inf:
+        life = _DEFAULT_LIFE
+    seconds = float(min(life, _LONGEST_LIFE))
     return Token(value, began + seconds - min(_SKEW, seconds / 5))

@@ -9,20 +9,19 @@ from proxy.upstream.answers import PATIENCE, THROTTLED, failure
 from proxy.upstream.retry import NotBefore, seconds_asked
 from proxy.upstream.wire import Answer
 
-SECONDS = 30.0  # for a whole document; a body that trickles is given up
 _SAID_LIMIT = 64 * 1024
 _SAID_SECONDS = 2.0
 _THROTTLED_FOR = 60  # seconds, where a 429 does not say
 
 
-async def read(answer: Answer, limit: int, *, what: str, seconds: float = SECONDS) -> bytes:
+async def read(answer: Answer, limit: int, *, what: str, seconds: float | None = None) -> bytes:
     """Return the whole body; raise ManifestInvalid beyond `limit` bytes, UpstreamTimeout, UpstreamUnavailable."""
     answer.require_identity()
     if (answer.length or 0) > limit:
         raise _too_large(answer, limit, what)
     parts = []
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(answer.patience if seconds is None else seconds):
             while chunk := await answer.some():
                 parts.append(chunk)
                 if answer.received > limit:

@@ -59,7 +59,9 @@ def _unsupported(value: Any) -> Any:
 
 def _require(value: Any) -> Any:
     if value in ("mtls", "header"):
-        raise ValueError(f"`require: {value}` is not supported by this version; write none, and say in `open` who may ask")
+        raise ValueError(
+            f"`require: {value}` is not supported by this version; write none, and say in `open` who may ask"
+        )
     if value != "none":
         raise ValueError(f"{value!r} is not a way to know clients; write none")
     return value

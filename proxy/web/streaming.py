@@ -1,8 +1,7 @@
-"""How a blob leaves: the only place that touches a raw socket. One way for stored and for growing bodies.
+"""How bytes leave: the only place that touches a raw socket.
 
-Law: the headers promise a length at once; either all of it follows, or the connection is reset, so that no client ever
-takes a part for the whole. Memory is constant whatever the size, and a client that does not read holds no thread.
-Why threads and `sendfile`: docs/adr/0004-how-blobs-leave.md.
+Law: memory is constant whatever the size, a client that does not read holds no thread, and no descriptor is closed, or
+reused, under a thread that sends from it. Why threads and `sendfile`: docs/adr/0004-how-blobs-leave.md.
 """
 
 import asyncio
@@ -14,21 +13,18 @@ import socket
 import struct
 import sys
 import termios
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from proxy.content.store import Body
-from proxy.errors import PratiqueError, StorageError
+from proxy.errors import StorageError
 
 T = TypeVar("T")
 
-THREADS = 32
 SLICE = 32 * 1024 * 1024  # what one thread sends before another body has its turn
 PATIENCE_MS = 20  # how long a thread waits for a full socket before the loop waits in its stead
 SEALED_CHUNK = 256 * 1024  # one write over TLS
@@ -36,84 +32,7 @@ WATCH_SECONDS = 5.0  # how often a wait for more bytes looks whether the client 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and drops what is queued
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Bytes `start` to `stop` of the body, after `head`: the lines that introduce a part of a multi-range."""
-
-    start: int
-    stop: int
-    head: bytes = b""
-
-
-@dataclass(slots=True)
-class Departure:
-    """How it went. `ending`: whole | left (by the client) | stalled (the client took nothing) | cut (`error` says why)."""
-
-    sent: int = 0
-    ending: str = "whole"
-    error: PratiqueError | None = None
-
-
-class Outlet:
-    """Sends bodies. Its threads do nothing else, so that a busy disk elsewhere never holds a body back."""
-
-    def __init__(self, *, stall_seconds: float, threads: int = THREADS) -> None:
-        self._stall_seconds = stall_seconds
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="leave")
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def send(
-        self,
-        request: web.BaseRequest,
-        response: web.StreamResponse,
-        body: Body,
-        parts: Sequence[Part],
-        *,
-        end: bytes = b"",
-    ) -> Departure:
-        """Send the headers, `parts` and `end`, and close `body`. Raises nothing for what client or body do."""
-        departure = Departure()
-        try:
-            with self._wire(request) as wire:
-                await wire.begin(request, response)
-                for part in parts:
-                    await wire.say(part.head)
-                    await _send_part(wire, body, part, departure)
-                await wire.say(end)
-        except TimeoutError:
-            departure.ending = "stalled"
-        except OSError:  # ConnectionError and its kin: a client that leaves is normal
-            departure.ending = "left"
-        except PratiqueError as error:
-            departure.ending, departure.error = "cut", error
-        finally:
-            body.close()
-        if departure.ending != "whole":
-            response.force_close()
-        return departure
-
-    def _wire(self, request: web.BaseRequest) -> "_Wire":
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client left")
-        kind = _SealedWire if transport.get_extra_info("sslcontext") else _PlainWire
-        return kind(transport, self._threads, self._stall_seconds)
-
-
-async def _send_part(wire: "_Wire", body: Body, part: Part, departure: Departure) -> None:
-    position = part.start
-    while position < part.stop:
-        released = body.released
-        if released <= position:
-            released = await wire.wait_for(body.more(position))
-        reached = await wire.carry(body.fileno(), position, min(released, part.stop))
-        departure.sent += reached - position
-        position = reached
-
-
-class _Wire:
+class Wire:
     """One connection while one body leaves. It holds a descriptor of its own, which nobody else can close or reuse."""
 
     def __init__(self, transport: asyncio.Transport, threads: ThreadPoolExecutor, stall_seconds: float) -> None:
@@ -202,7 +121,7 @@ class _Wire:
             raise
 
 
-class _PlainWire(_Wire):
+class PlainWire(Wire):
     """The kernel copies from the page cache to the socket; Python sees no byte."""
 
     async def begin(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -263,7 +182,7 @@ class _PlainWire(_Wire):
             self._loop.remove_writer(self._socket.fileno())
 
 
-class _SealedWire(_Wire):
+class SealedWire(Wire):
     """TLS: the bytes must pass through us to be sealed, a chunk at a time."""
 
     async def carry(self, fileno: int, start: int, stop: int) -> int:

@@ -11,7 +11,7 @@
 Kinds of requests: ping, manifest, blob, referrers, tags, token, storage (where blob redirects lead), other.
 
 Knobs (`upstream.knobs.<name>`; all may be turned at any time; `Knobs` says what each does and what it starts as):
-    who may ask     auth, users, is_anonymous_allowed, realm, challenge, is_ngc, token_methods, token_seconds, token_field
+    who may ask     auth, users, is_anonymous_allowed, realm, challenge, is_ngc, token_methods, token_seconds, token_field, token_body
     failing         fail(status, kinds, times, retry_after), drop(kinds, times), delay, delay_kinds, headers
     lying           sequences, swapped, digest_header, content_type, content_encoding, etag
     broken bodies   cut_at + cut_times, hold_at + hold, rate, chunk, has_length, extra_length, flood_kinds, ignores_range
@@ -73,6 +73,7 @@ class Knobs:
     token_methods: frozenset[str] = frozenset({"GET", "POST"})  # others get 405
     token_seconds: int | None = 300  # expires_in; None leaves it out
     token_field: str = "token"  # or access_token
+    token_body: str | None = None  # the token server's whole answer, as is
 
     # Failing: see fail() and drop().
     fail_status: int | None = None
@@ -179,10 +180,10 @@ class FakeRegistry:
 
     def put_image(self, repo: str, image: Image, tag: str | None = None) -> Digest:
         """Put an image or index, with its blobs and children. Return its digest."""
-        for each in image.manifests:
-            self._repo(repo).blobs.update(each.blobs)
-            self.put_manifest(repo, each.raw, each.media_type)
-        return self.put_manifest(repo, image.raw, image.media_type, tag)
+        for child in image.children:
+            self.put_image(repo, child)
+        self._repo(repo).blobs.update(image.blobs)
+        return self.put_manifest(repo, image.manifest, image.media_type, tag)
 
     def tag(self, repo: str, tag: str, digest: Digest) -> None:
         self._repo(repo).tags[tag] = digest
@@ -267,6 +268,8 @@ class FakeRegistry:
         if knobs.fail_status is not None and kind in knobs.fail_kinds and self._spend("fail_times"):
             extra = {"Retry-After": knobs.retry_after} if knobs.retry_after is not None else {}
             return self._error(seen, knobs.fail_status, "UNAVAILABLE", "the knob says so", extra)
+        if knobs.redirect and kind in knobs.redirect_kinds and kind == "token":
+            return web.Response(status=knobs.redirect, headers={"Location": knobs.location or ""})
         if kind == "token":
             return await self._token(request, seen)
         if kind == "storage":
@@ -337,6 +340,8 @@ class FakeRegistry:
         self._issued += 1
         token = f"token-{self._issued}"
         self.tokens.add(token)
+        if knobs.token_body is not None:
+            return web.Response(body=knobs.token_body.encode(), content_type="application/json")
         answer: dict[str, Any] = {knobs.token_field: token}
         if knobs.token_seconds is not None:
             answer["expires_in"] = knobs.token_seconds

@@ -80,9 +80,10 @@ def test_a_pair_of_surrogates_is_one_character():
 @example(b'{"a": "\\')
 def test_t55_no_bytes_lead_to_another_error(raw):
     try:
-        parse(raw)
-    except ManifestInvalid as error:
-        assert error.message.startswith("the document ")
+        value = parse(raw)
+    except ManifestInvalid:
+        return
+    assert json.loads(raw) == value
 
 
 @given(st.text(alphabet='{}[]",:\\au01e-.N \n', max_size=60))

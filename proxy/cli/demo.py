@@ -1,0 +1,56 @@
+"""`pratique demo`: the drill. A registry with good and bad images, the proxy before it, and what a client gets of each."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proxy.cli.exits import OK, REFUSED, complain
+from proxy.cli.output import Format, Output, emit, say, table, text
+
+if TYPE_CHECKING:
+    from proxy.demo.run import Report
+
+
+def demo(
+    output: Output = Format.TABLE,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No word on the way, only the outcome.")] = False,
+    own_client: Annotated[
+        bool, typer.Option("--own-client", help="Pull with the built-in client, even where skopeo is installed.")
+    ] = False,
+) -> int:
+    """Pull a signed, an unsigned, a tampered, a moved and an unlisted image through a proxy, all on this machine.
+
+    Exit: 0 if each got what it must get and no untrusted byte left the proxy, else 1. Ends what it started.
+    """
+    from proxy.demo.run import drill
+    from proxy.observe import logs
+
+    say_step = (lambda _line: None) if quiet else lambda line: complain(line, word="demo")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        logs.configure(stream=nowhere)  # the table says it all; what a proxy logs would bury it
+        report = drill(say=say_step, client="own" if own_client else None)
+    emit(report.to_record(), output=output, show=lambda: _show(report))
+    return OK if report.is_as_expected else REFUSED
+
+
+def _show(report: "Report") -> None:
+    rows = [
+        [pull.title, _cut(pull.asked), pull.answered, _cut(pull.why), "yes" if pull.is_as_expected else "no"]
+        for pull in report.pulls
+    ]
+    table(["image", "asked", "answered", "why", "as expected"], rows)
+    count = report.untrusted_bytes
+    say("", text(f"untrusted bytes that left the proxy: {count}", "red" if count else "green"))
+    say(f"{len(report.pulls)} pulls with {report.client} in {report.seconds:.1f} s")
+    if report.is_as_expected:
+        say(text("Every image got what it must get.", "bold green"))
+    else:
+        say(text("Something got what it must not get: do not rely on this proxy.", "bold red"))
+
+
+def _cut(words: str) -> str:
+    """Digests as short as a table needs them."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", words)

@@ -1,0 +1,85 @@
+"""Exit codes, settled in the documentation, and which error of the tree ends with which. Scripts hold on to these."""
+
+import sys
+from collections.abc import Callable
+
+from proxy.errors import (
+    BlobUnknown,
+    ConfigError,
+    ContentMismatch,
+    Inconclusive,
+    ManifestUnknown,
+    NameUnknown,
+    PolicyError,
+    PratiqueError,
+    RequestError,
+    StorageError,
+    UpstreamError,
+)
+from proxy.observe.redaction import redact
+
+OK = 0
+REFUSED = 1  # refused, or findings
+CHANGES = 2  # drift, or a plan with changes
+INCOMPLETE = 3
+USAGE = 64  # usage or configuration (sysexits.h, like the three below)
+UPSTREAM = 69
+DEFECT = 70
+TRY_LATER = 75
+
+# The first that fits: leaves before their parents.
+_CODES: tuple[tuple[type[PratiqueError], int], ...] = (
+    (PolicyError, REFUSED),
+    (ManifestUnknown, REFUSED),
+    (NameUnknown, REFUSED),
+    (BlobUnknown, REFUSED),
+    (RequestError, USAGE),
+    (ConfigError, USAGE),
+    (Inconclusive, TRY_LATER),
+    (StorageError, TRY_LATER),
+    (UpstreamError, UPSTREAM),
+    (ContentMismatch, UPSTREAM),
+)
+
+
+def code_of(error: PratiqueError) -> int:
+    return next((code for kind, code in _CODES if isinstance(error, kind)), DEFECT)
+
+
+def complain(text: str, *, word: str = "error") -> None:
+    """One line on stderr, without secrets or control characters."""
+    sys.stderr.write(f"{word}: {redact(text)}\n")
+
+
+def tell(error: PratiqueError) -> int:
+    """Say on stderr what went wrong, a problem a line; return the exit code."""
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            complain(problem)
+    else:
+        complain(error.message)
+        if isinstance(error, StorageError) and error.detail:
+            complain(error.detail, word="detail")
+    return code_of(error)
+
+
+def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
+    """Run `work`; what it raises becomes words and an exit code. A defect of ours is one line, unless debugging."""
+    try:
+        return work() or OK
+    except PratiqueError as error:
+        if is_debugging:
+            raise
+        return tell(error)
+    except BrokenPipeError:  # whoever read us has seen enough
+        sys.stderr.close()
+        return OK
+    except Exception as error:
+        if is_debugging:
+            raise
+        first = str(error).partition("\n")[0]
+        complain(
+            f"{type(error).__name__}: {first}; this is a defect of pratique, please report it "
+            "(PRATIQUE_DEBUG=1 shows where it happened)"
+        )
+        return DEFECT

@@ -1,0 +1,16 @@
+"""`pratique version`: which program this is. It loads nothing else, so that it answers at once."""
+
+import platform
+
+from proxy import __version__
+from proxy.cli.output import Format, Output, emit, say
+
+
+def version(output: Output = Format.TABLE) -> None:
+    """Print the version."""
+    python = platform.python_version()
+    emit(
+        {"version": __version__, "python": python},
+        output=output,
+        show=lambda: say(f"pratique {__version__} (Python {python})"),
+    )

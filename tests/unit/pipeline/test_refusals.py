@@ -1,0 +1,84 @@
+import re
+
+from proxy.errors import Inconclusive, NotAllowed, Unverified
+from proxy.events import Client, Refused
+from proxy.oci.digest import Digest
+from proxy.oci.reference import Repository
+from proxy.pipeline.answers import Asker
+from proxy.pipeline.refusals import Refusals, read_refusal
+from proxy.state.memory import MemoryStore
+from tests.fakes.clock import HandClock
+
+NODE = Asker(Client("10.0.0.1"), "request-1")
+OTHER = Asker(Client("10.0.0.2"), "request-2")
+NAME = "reg.test/acme/app"
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.store = MemoryStore(clock=self.clock)
+        self.events: list[Refused] = []
+        self.refusals = Refusals(self.store, self.events.append, self.clock)
+
+    async def say(self, asker=NODE, reference="v1", error=None):
+        return await self.refusals.say(asker, name=NAME, reference=reference, error=error or NotAllowed("no rule"))
+
+
+async def test_the_client_gets_the_reference_the_reason_and_an_id():
+    said = await Desk().say()
+    assert said.message == "reg.test/acme/app:v1: no rule"
+    assert re.fullmatch(r"r-[2-9a-z]{6}", said.refusal)
+    assert isinstance(said, NotAllowed)
+
+
+async def test_one_id_for_one_client_reference_and_decision_for_ten_minutes():
+    desk = Desk()
+    first = await desk.say()
+    assert (await desk.say()).refusal == first.refusal
+    desk.clock.forward(minutes=9)
+    assert (await desk.say()).refusal == first.refusal
+    desk.clock.forward(minutes=2)
+    assert (await desk.say()).refusal != first.refusal
+    assert len(desk.events) == 2
+
+
+async def test_another_client_reference_or_decision_is_another_id():
+    desk = Desk()
+    ids = {
+        (await desk.say()).refusal,
+        (await desk.say(OTHER)).refusal,
+        (await desk.say(reference="v2")).refusal,
+        (await desk.say(error=Unverified("no signature"))).refusal,
+    }
+    assert len(ids) == 4
+
+
+async def test_everything_refused_is_recorded_with_its_checks():
+    desk = Desk()
+    record = {
+        "key": "k",
+        "upstream": "reg.test",
+        "repository": "acme/app",
+        "digest": str(Digest.of(b"x")),
+        "checks": [{"name": "signature"}],
+    }
+    said = await desk.say(error=Unverified("no signature by team", record=record))
+    kept = await read_refusal(desk.store, said.refusal)
+    assert kept["decision"]["checks"] == [{"name": "signature"}]
+    assert kept["client"] == "10.0.0.1"
+    assert kept["asked"] == "reg.test/acme/app:v1"
+    assert desk.refusals.of_root(Repository("reg.test", "acme/app"), Digest.of(b"x")) == said.refusal
+
+
+async def test_what_could_not_be_judged_is_recorded_and_stays_temporary():
+    desk = Desk()
+    said = await desk.say(error=Inconclusive("the upstream is slow", retry_after=7))
+    assert isinstance(said, Inconclusive)
+    assert said.retry_after == 7
+    assert (await read_refusal(desk.store, said.refusal))["reason"] == "inconclusive"
+
+
+async def test_a_digest_is_named_with_an_at_sign():
+    digest = str(Digest.of(b"x"))
+    assert (await Desk().say(reference=digest)).message.startswith(f"reg.test/acme/app@{digest}: ")

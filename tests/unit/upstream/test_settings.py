@@ -1,0 +1,88 @@
+import pytest
+from pydantic import ValidationError
+
+from proxy.upstream.settings import WELL_KNOWN, UpstreamSettings
+
+
+def read(**values):
+    return UpstreamSettings.model_validate(values)
+
+
+def test_well_known_names_know_their_url_and_realms():
+    assert read().base_url("docker.io") == "https://registry-1.docker.io"
+    assert read().all_realms("docker.io") == ("https://auth.docker.io/token",)
+    assert read().all_realms("nvcr.io") == ("https://nvcr.io/proxy_auth",)
+    assert read().base_url("registry.corp.example:5000") == "https://registry.corp.example:5000"
+    assert read().all_realms("registry.corp.example") == ()
+    assert len(WELL_KNOWN) == 10
+
+
+def test_a_well_known_realm_does_not_hold_for_another_url():
+    assert read(url="https://mirror.corp.example").all_realms("docker.io") == ()
+
+
+def test_the_example_of_the_face_is_read():
+    settings = read(
+        url="https://10.0.0.7:5000/",
+        ca="corp-ca.pem",
+        proxy="http://proxy.corp.example:3128",
+        realms=["https://auth.corp.example/token"],
+        redirects=["blobs.corp.example"],
+        credentials=[
+            {"match": "vendor/**", "username": "vendor", "passwordFile": "/run/secrets/vendor"},
+            {"anonymous": True},
+        ],
+    )
+    assert settings.base_url("registry.corp.example") == "https://10.0.0.7:5000"
+    assert settings.has_credentials
+    assert settings.credentials[0].match == "vendor/**"
+
+
+def test_one_credential_needs_no_list():
+    settings = read(credentials={"username": "$oauthtoken", "passwordFile": "ngc"})
+    assert settings.credentials[0].username == "$oauthtoken"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"credentials": {"helper": "ecr-login"}}, "`helper` is not supported by this version"),
+        ({"credentials": {"dockerConfig": "x.json"}}, "`dockerConfig` is not supported by this version"),
+        ({"credentials": {"username": "x"}}, "go together"),
+        ({"credentials": {"passwordFile": "x"}}, "go together"),
+        ({"credentials": {}}, "either anonymous"),
+        ({"credentials": {"anonymous": False}}, "either anonymous"),
+        ({"credentials": {"anonymous": True, "username": "x", "passwordFile": "y"}}, "either anonymous"),
+        ({"credentials": {"username": "a:b", "passwordFile": "y"}}, "colon"),
+        ({"credentials": [{"anonymous": True}, {"match": "a/*", "anonymous": True}]}, "put it last"),
+        ({"credentials": {"match": "Vendor/?", "anonymous": True}}, "pattern"),
+        ({"clientKey": "x"}, "go together"),
+        ({"url": "ftp://x"}, "not a URL"),
+        ({"url": "https://x:99999"}, "not a URL"),
+        ({"url": "https://user:pw@x"}, "user or password"),
+        ({"url": "https://x/v2/project"}, "without path"),
+        ({"realms": ["https://x/token?scope=a"]}, "without path or query"),
+        ({"redirects": ["https://x"]}, "not a host"),
+        ({"redirect": ["x"]}, "Extra inputs"),
+        ({"insecure": True}, "Extra inputs"),
+    ],
+)
+def test_t27_what_is_wrong_is_a_load_error_that_says_what_to_do(values, words):
+    with pytest.raises(ValidationError, match=words):
+        read(**values)
+
+
+def test_credentials_in_the_clear_are_told():
+    secret = {"username": "a", "passwordFile": "b"}
+    assert list(read(url="http://10.0.0.7:5000", credentials=secret).clear_text_urls("x")) == ["http://10.0.0.7:5000"]
+    assert list(read(url="https://x", realms=["http://y/token"], credentials=secret).clear_text_urls("x")) == [
+        "http://y/token"
+    ]
+    assert not list(read(url="http://127.0.0.1:5000", credentials=secret).clear_text_urls("x"))
+    assert not list(read(url="http://localhost:5000", credentials=secret).clear_text_urls("x"))
+    assert not list(read(url="http://10.0.0.7:5000").clear_text_urls("x"))
+
+
+def test_the_schema_says_that_credentials_are_one_or_a_list():
+    schema = UpstreamSettings.model_json_schema()["properties"]["credentials"]
+    assert [each["type"] for each in schema["oneOf"]] == ["object", "array"]
