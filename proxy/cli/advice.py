@@ -45,22 +45,19 @@ def _unverified(asked: str, decision: Mapping[str, Any]) -> tuple[str, str, str]
     digest = decision.get("digest", "sha256:…")
     waived = ", ".join(check["name"] for check in decision.get("checks", ()) if not check["passed"]) or "signature"
     name = f"{decision['upstream']}/{decision['repository']}" if decision else asked
+    exception = f'{{ match: {name}, digest: "{digest}", waive: [{waived}], reason: …, by: …, until: … }}'
     return (
-        f"Ask whoever publishes it to sign {digest}, then see that it worked: pratique verify {asked}. "
-        "A refusal is judged again after a minute.",
-        f"Somebody reviewed this very image? Say so in the policy: a rule for {name} with "
-        f'require: [ {{ digest: ["{digest}"] }} ]',
-        f"It cannot wait? An exception in the policy lets this digest pass, at most for 30 days: "
-        f'{{ match: {name}, digest: "{digest}", waive: [{waived}], reason: …, by: …, until: … }}',
+        f"Ask whoever publishes it to sign {digest}; then see that it worked: pratique verify {asked}",
+        f'Did somebody review this very image? In the policy, for {name}: require: [ {{ digest: ["{digest}"] }} ]',
+        f"It cannot wait? In the policy, under exceptions, for at most 30 days: {exception}",
     )
 
 
 def _not_allowed(asked: str, decision: Mapping[str, Any]) -> tuple[str, str, str]:
-    governed = f"the rule {decision['rule']}" if decision.get("rule") else "images, upstreams and tags"
+    where = f"the rule {decision['rule']}" if decision.get("rule") else "a rule under images"
     return (
         "Is the name right? Compare registry, repository, tag and platform with what the message above says.",
-        f"Should it be permitted? Change {governed} in the policy, try it with `pratique verify {asked}`, "
-        "and send the proxy SIGHUP.",
+        f"Should it be permitted? Let {where} say so, see that `pratique verify {asked}` allows it, send the proxy SIGHUP.",
         "Should it not? Use an image that is permitted, or have this one copied to a repository that is.",
     )
 
@@ -94,6 +91,5 @@ def _allowed(asked: str, decision: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
         f"Nothing needs to be done. For exactly these bytes, name the digest: {name}@{decision['digest']}",
         f"Would it be allowed today as well? It is judged afresh, without the proxy, by: pratique verify {asked}",
-        f"It must never run again? Under revoked in the policy: "
-        f'{{ digest: "{decision["digest"]}", reason: … }}, and send the proxy SIGHUP.',
+        f'It must never run again? In the policy, under revoked: {{ digest: "{decision["digest"]}", reason: … }}',
     )

@@ -26,6 +26,7 @@ class Schema(StrEnum):
 
 @config.command("check")
 def check(
+    *,
     file: ConfigOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     output: Output = Format.TABLE,

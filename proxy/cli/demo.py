@@ -1,8 +1,7 @@
 """`pratique demo`: the drill. A registry with good and bad images, the proxy before it, and what a client gets of each."""
 
-import os
+import io
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def demo(
+    *,
     output: Output = Format.TABLE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No word on the way, only the outcome.")] = False,
     own_client: Annotated[
@@ -29,11 +29,15 @@ def demo(
     from proxy.observe import logs
 
     say_step = (lambda _line: None) if quiet else lambda line: complain(line, word="demo")
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        logs.configure(stream=nowhere)  # the table says it all; what a proxy logs would bury it
-        report = drill(say=say_step, client="own" if own_client else None)
+    logs.configure(stream=_Nowhere())  # the table says it all; what a proxy logs would bury it
+    report = drill(say=say_step, client="own" if own_client else None)
     emit(report.to_record(), output=output, show=lambda: _show(report))
     return OK if report.is_as_expected else REFUSED
+
+
+class _Nowhere(io.StringIO):
+    def write(self, s: str) -> int:
+        return len(s)
 
 
 def _show(report: "Report") -> None:

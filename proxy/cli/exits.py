@@ -71,9 +71,6 @@ def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
         if is_debugging:
             raise
         return tell(error)
-    except BrokenPipeError:  # whoever read us has seen enough
-        sys.stderr.close()
-        return OK
     except Exception as error:
         if is_debugging:
             raise

@@ -101,7 +101,9 @@ def _story(decision: Mapping[str, Any], image: "ImageName") -> dict[str, Any]:
 
 def _nothing(what: str) -> str:
     if _ID.fullmatch(what.strip()):
-        return f"nothing is recorded under {what}; ids live 30 days, in the proxy that said them: is --config that one's?"
+        return (
+            f"nothing is recorded under {what}; ids live 30 days, in the proxy that said them: is --config that one's?"
+        )
     return f"nothing is recorded about {what}: nobody pulled it here; `pratique verify {what}` judges it now"
 
 

@@ -1,4 +1,4 @@
-"""`pratique node`: the files that make a node ask the proxy and nobody else, and the rule of the network that must go with them."""
+"""`pratique node`: the files that make a node ask the proxy alone, and the rule of the network that goes with them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +24,7 @@ def group() -> None:
 
 @node.command("hosts")
 def hosts(
+    *,
     proxy: Annotated[
         list[str], typer.Option(metavar="URL", help="The proxy as nodes reach it; twice for two, in the order to try.")
     ],
@@ -32,7 +33,9 @@ def hosts(
         typer.Option(metavar="DIR", help="Where to write: /etc/containerd/certs.d, or a folder to copy to nodes."),
     ],
     ca: Annotated[str | None, typer.Option(metavar="PATH", help="The CA's file, as it lies on the node.")] = None,
-    client_cert: Annotated[str | None, typer.Option(metavar="PATH", help="The node's certificate, on the node.")] = None,
+    client_cert: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The node's certificate, on the node.")
+    ] = None,
     client_key: Annotated[str | None, typer.Option(metavar="PATH", help="Its key, on the node.")] = None,
     upstream: Annotated[
         list[str] | None,
@@ -40,9 +43,13 @@ def hosts(
     ] = None,
     podman: Annotated[
         bool,
-        typer.Option("--podman", help="Write podman's and CRI-O's drop-in instead (/etc/containers/registries.conf.d)."),
+        typer.Option(
+            "--podman", help="Write podman's and CRI-O's drop-in instead (/etc/containers/registries.conf.d)."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; exit 2 if something would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; exit 2 if something would change.")
+    ] = False,
     config: ConfigOption = None,
     output: Output = Format.TABLE,
 ) -> int:
@@ -53,13 +60,19 @@ def hosts(
     from proxy.node.tree import write_tree
 
     names = _upstreams(upstream, config)
-    tree = _podman_tree(proxy, names) if podman else _containerd_tree(out, proxy, names, ca, _pair(client_cert, client_key))
+    tree = (
+        _podman_tree(proxy, names)
+        if podman
+        else _containerd_tree(out, proxy, names, ca, _pair(client_cert, client_key))
+    )
     written = write_tree(out, tree, dry_run=dry_run)
     document = _document(out, written, proxy, dry_run=dry_run, is_containerd=not podman)
     emit(document, output=output, show=lambda: _show(document))
     if not podman:
         for stray in written.strays:
-            complain(f"{out / stray} has no hosts.toml, so containerd goes upstream for it; run this again", word="warning")
+            complain(
+                f"{out / stray} has no hosts.toml, so containerd goes upstream for it; run this again", word="warning"
+            )
     return CHANGES if dry_run and written.has_changes else OK
 
 
@@ -114,9 +127,8 @@ def _document(
 
 
 def _show(document: Mapping[str, Any]) -> None:
-    table(["file", "state"], [[f"{document['folder']}/{each['path']}", each["state"]] for each in document["files"]])
-    if document["dryRun"]:
-        say("\nNothing was written (--dry-run).")
+    heading = "would be" if document["dryRun"] else "was"
+    table(["file", heading], [[f"{document['folder']}/{each['path']}", each["state"]] for each in document["files"]])
     for fragment in document["containerdConfig"].values():
         say(f"\n{fragment.rstrip()}")
     say(f"\n{document['egress']}", f"\n{document['nftables'].rstrip()}")

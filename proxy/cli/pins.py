@@ -101,14 +101,17 @@ class _Move:
 
 @pins.command("confirm")
 def confirm(
+    *,
     reference: Annotated[
         str | None,
-        typer.Argument(metavar="[REF[@DIGEST]]", help="host/name:tag@sha256:…; without digest, what is offered now."),
+        typer.Argument(metavar="REF[@DIGEST]", help="host/name:tag@sha256:…; without digest, what is offered now."),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="After a lost state: trust each tag's first admitted digest again.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; exit 2 if something would.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; exit 2 if something would.")
+    ] = False,
     config: ConfigOption = None,
 ) -> int:
     """Say which digest a tag stands for, or that tags may be trusted anew after the state was lost.
@@ -173,7 +176,9 @@ def _require_pinnable(loaded: "LoadedPolicy", repository: "Repository", tag: "Ta
     rule = permits_repository(loaded.policy, repository)
     permits_tag(rule, tag)
     if (repository, tag.name) in loaded.lock or rule.pinning == "locked":
-        raise ConfigError(f"the lock file decides what {repository}:{tag} is; change it there and send the proxy SIGHUP")
+        raise ConfigError(
+            f"the lock file decides what {repository}:{tag} is; change it there and send the proxy SIGHUP"
+        )
 
 
 async def _offered(config: "Config", loaded: "LoadedPolicy", repository: "Repository", tag: "Tag") -> "Digest | None":

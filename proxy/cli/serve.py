@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from proxy.cli.exits import USAGE, complain
 from proxy.cli.files import ConfigOption, load_all
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from proxy.bootstrap import Proxy
     from proxy.config.layout import Config
     from proxy.policy.rules import Policy
@@ -98,7 +100,7 @@ class _Signals:
         else:
             self.reload_wanted = True
 
-    async def unless_stopped(self, work: "asyncio._CoroutineLike[None]") -> bool:
+    async def unless_stopped(self, work: "Coroutine[Any, Any, None]") -> bool:
         """Do `work` and return True; a signal to stop ends it, and False is returned."""
         task = asyncio.ensure_future(work)
         stop = asyncio.ensure_future(self.stopped.wait())
@@ -126,7 +128,7 @@ def permits(policy: "Policy") -> str:
     return f"{', '.join(names[:_SHOWN])}{more}; everything else is refused"
 
 
-def _log(word: str, **fields: object) -> None:
+def _log(word: str, **fields: Any) -> None:
     from proxy.observe import logs
 
     logs.say(word, **fields)

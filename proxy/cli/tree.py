@@ -52,7 +52,8 @@ def validity(record: Mapping[str, Any]) -> str:
         return "not at all: it is judged again at the next request"
     if record["expiresAt"] is None:
         return "until the policy, the keys or the evidence change"
-    return f"until {moment(record['expiresAt'])}"
+    again = ", then it is judged again" if record["verdict"] == "deny" else ""
+    return f"until {moment(record['expiresAt'])}{again}"
 
 
 def moment(iso: str) -> str:

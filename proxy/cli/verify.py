@@ -203,5 +203,3 @@ def _show(found: Verified) -> None:
         say(f"\nNote: {note}.")
     if found.cosign:
         say("\nThe same question to cosign:", *(f"  {line}" for line in found.cosign))
-
-

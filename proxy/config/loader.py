@@ -5,7 +5,8 @@ named files and variables serve, do the fields agree. A step is left out only if
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -17,7 +18,7 @@ from proxy.config.layout import Config, ConfigFile
 from proxy.config.named import is_world_readable, named, problem_with_file, rebased
 from proxy.config.text import as_one, read_text
 from proxy.config.written import is_a_secrets_name, problems_as_written
-from proxy.settings import explain, spell
+from proxy.settings import sentence, spell
 from proxy.yamlfile import Document, Path, parse
 
 _GONE = object()
@@ -28,11 +29,12 @@ _NOT_READ = frozenset({("data",), ("policy",), ("lock",)})
 def load(path: FilePath, *, env: Mapping[str, str]) -> Config:
     """Raise ConfigError whose `problems` are all that is wrong in the file, and in the files that it names."""
     document = parse(read_text(path), file=str(path))
-    problems = list(problems_as_written(document))
+    found = dict(problems_as_written(document))
+    problems = [_placed(document, at, text) for at, text in found.items()]
     if not isinstance(document.values, dict):
         problems.append(f"{path}:1: the file is empty or a list; it needs at least `policy` and `upstreams`")
         raise as_one(problems)
-    written, misfits = _shape(document, said=problems)
+    written, misfits = _shape(document, said={spell(at) for at in found})
     problems += misfits
     if written is None:
         raise as_one(problems)
@@ -47,21 +49,31 @@ def load(path: FilePath, *, env: Mapping[str, str]) -> Config:
     return Config(**dict(settings), file=path.resolve(), warnings=warnings)
 
 
-def _shape(document: Document, *, said: Sequence[str]) -> tuple[ConfigFile | None, list[str]]:
+def _shape(document: Document, *, said: AbstractSet[str]) -> tuple[ConfigFile | None, list[str]]:
     """Return what has the right shape, without what has not, and a sentence for each of the latter.
 
-    Nothing is ever run with what is left; its files can be looked at, so that all is said at once.
+    Nothing is ever run with what is left; its files can be looked at, so that all is said at once. Of the fields in
+    `said` something better was said already.
     """
     values, problems = copy.deepcopy(document.values), list[str]()
     while True:
         try:
             return ConfigFile.model_validate(values, by_alias=True, by_name=False), problems
         except ValidationError as error:
-            problems += _explained(error, document, said)
-            out = {_prunable(found["loc"], document) for found in error.errors(include_url=False, include_input=False)}
-        pruned = [_prune(values, path) for path in sorted(out, key=len, reverse=True)]
-        if () in out or not any(pruned):
+            found = error.errors(include_url=False, include_input=False)
+        is_pruned = bool(problems)
+        problems += [
+            _placed(document, problem["loc"], sentence(problem, model=ConfigFile))
+            for problem in found
+            if not _is_said(problem["loc"], said) and not (is_pruned and problem["type"] == "missing")
+        ]
+        out = {_prunable(problem["loc"], document) for problem in found}
+        if () in out or not _prune_all(values, out):
             return None, problems
+
+
+def _is_said(path: Path, said: AbstractSet[str]) -> bool:
+    return spell(path) in said or (bool(path) and is_a_secrets_name(path[-1]))
 
 
 def _prunable(path: Path, document: Document) -> Path:
@@ -71,42 +83,36 @@ def _prunable(path: Path, document: Document) -> Path:
     return path
 
 
+def _prune_all(values: Any, paths: AbstractSet[Path]) -> bool:
+    """Take each out, what lies deepest first; return whether anything was there to be taken."""
+    pruned = [_prune(values, path) for path in sorted(paths, key=len, reverse=True)]
+    return any(pruned)
+
+
 def _prune(values: Any, path: Path) -> bool:
     for part in path[:-1]:
         values = values.get(part) if isinstance(values, dict) else None
     return isinstance(values, dict) and values.pop(path[-1], _GONE) is not _GONE
 
 
-def _explained(error: ValidationError, document: Document, said: Sequence[str]) -> Iterator[str]:
-    """What `explain` says, but for a field that `written` has spoken of already, with a better remedy."""
-    fields = {_field(sentence, document) for sentence in said}
-    for sentence in explain(error, document, model=ConfigFile):
-        field = _field(sentence, document)
-        if field not in fields and not is_a_secrets_name(field.rpartition(".")[2]):
-            yield sentence
-
-
-def _field(sentence: str, document: Document) -> str:
-    """`file:line: field: text` → field."""
-    return sentence.removeprefix(f"{document.file}:").partition(": ")[2].partition(": ")[0]
+def _placed(document: Document, at: Path, text: str) -> str:
+    return f"{document.where(at)}: {spell(at)}: {text}"
 
 
 def _unreadable(settings: ConfigFile, document: Document, env: Mapping[str, str]) -> Iterator[str]:
     for entry in named(settings):
-        at = f"{document.where(entry.at)}: {spell(entry.at)}"
         if isinstance(entry.value, str):
             if not env.get(entry.value):
-                yield f"{at}: the variable {entry.value} is not set or empty; set it before the proxy starts"
+                text = f"the variable {entry.value} is not set or empty; set it before the proxy starts"
+                yield _placed(document, entry.at, text)
         elif entry.at not in _NOT_READ:
             problem = problem_with_file(entry.value, is_secret=entry.is_secret)
             if problem:
-                yield f"{at}: {problem}"
+                yield _placed(document, entry.at, problem)
 
 
 def _loose_secrets(settings: ConfigFile, document: Document) -> Iterator[str]:
     for entry in named(settings):
         if isinstance(entry.value, FilePath) and entry.is_secret and is_world_readable(entry.value):
-            yield (
-                f"{document.where(entry.at)}: {spell(entry.at)}: everyone on this host can read "
-                f"{entry.value}; run chmod o-r on it"
-            )
+            text = f"everyone on this host can read {entry.value}; run chmod o-r on it"
+            yield _placed(document, entry.at, text)

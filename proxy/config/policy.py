@@ -143,8 +143,6 @@ def _index(values: Any, key: str) -> int:
 
 
 def _doubts(policy: Policy, material: TrustMaterial, document: Document, files: PolicyFiles) -> Iterator[str]:
-    if policy.is_empty:
-        yield f"{document.file}:1: images: there is none, so every pull is refused; write what may be pulled"
     for name in sorted(policy.signers.keys() - material.signers.keys()):
         yield f"{document.where(('signers', name))}: signers.{name}: its key is revoked; it proves nothing"
     for index, entry in enumerate((document.values or {}).get("images", ())):

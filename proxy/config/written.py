@@ -8,23 +8,21 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from proxy.settings import spell
 from proxy.yamlfile import Document, Path
 
 _SECRET = re.compile(r"(password|passwd|passphrase|secret|token|apikey|api_key|identitytoken)", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s@]*:[^/\s@]*@")
 
 
-def problems_as_written(document: Document) -> Iterator[str]:
-    """Yield one sentence for each, with file and line, and never with the value."""
+def problems_as_written(document: Document) -> Iterator[tuple[Path, str]]:
+    """Yield where it stands and one sentence, without the value."""
     for path, value in _walk(document.values, ()):
-        at = f"{document.where(path)}: {spell(path)}"
         if path and is_a_secrets_name(path[-1]) and isinstance(value, str | int):
-            yield f"{at}: secrets are never values here; write {path[-1]}File with a file's path"
+            yield path, f"secrets are never values here; write {path[-1]}File with a file's path"
         elif isinstance(value, str) and _USER_IN_URL.search(value):
-            yield f"{at}: a URL with a password; secrets are never values here, use credentials with passwordFile"
+            yield path, "a URL with a password; secrets are never values here, use credentials with passwordFile"
         elif path and value in (None, "", []) and not _may_be_empty(path):
-            yield f"{at}: it is empty; give it a value or remove it"
+            yield path, "it is empty; give it a value or remove it"
 
 
 def is_a_secrets_name(name: str | int) -> bool:

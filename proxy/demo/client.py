@@ -104,18 +104,24 @@ class Skopeo:
         mark = "@" if ":" in reference else ":"
         with tempfile.TemporaryDirectory(prefix="pratique-demo-pull-") as folder:
             source = f"docker://{self._registry}/{UPSTREAM}/{repository}{mark}{reference}"
-            done = subprocess.run(  # noqa: S603 - the program was found on PATH, and every argument is ours
-                [self._program, "copy", "--insecure-policy", "--src-tls-verify=false", source, f"dir:{folder}/image"],
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-                env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
-            )
+            try:
+                done = self._copy(source, f"dir:{folder}/image")
+            except subprocess.TimeoutExpired:
+                return Pulled(None, f"skopeo did not end within {_SECONDS} s")
             image = Path(folder) / "image"
             if done.returncode != 0:
                 return Pulled(None, _skopeo_said(done.stderr), _spoilt(image))
             return Pulled(_proved(image), "")
+
+    def _copy(self, source: str, target: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(  # noqa: S603 - the program was found on PATH, and every argument is ours
+            [self._program, "copy", "--insecure-policy", "--src-tls-verify=false", source, target],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+        )
 
 
 def _read(answer: http.client.HTTPResponse) -> tuple[bytes, bool]:
@@ -143,7 +149,8 @@ def _skopeo_said(text: str) -> str:
     last = text.strip().splitlines()[-1] if text.strip() else "it said nothing"
     found = re.search(r'msg="(.*)"', last)
     words = found[1].replace('\\"', '"') if found else last
-    return words.rpartition("denied: ")[2]
+    said = re.search(r"(?:denied|HTTP status): (?:\d{3} [A-Z]+ )?(.*)", words)
+    return said[1] if said else words.rpartition(": ")[2]
 
 
 def _spoilt(folder: Path) -> int:

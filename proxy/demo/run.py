@@ -136,6 +136,8 @@ def compare(expected: Expected, pulled: Pulled, *, asks: int) -> Pull:
     is_quiet = expected.asks_upstream or asks == 0
     answered = f"served {pulled.digest.algorithm}:{pulled.digest.hex[:12]}" if pulled.digest else "refused"
     why = pulled.why.removeprefix(f"{expected.asked}: ") or _why(asks)
+    if expected.meaning:
+        why = f"{expected.meaning}; the client saw: {why}"
     return Pull(expected.title, expected.asked, expected.answer, answered, why, is_right and is_quiet)
 
 

@@ -30,6 +30,7 @@ class Expected:
     answer: Answer
     digest: Digest | None = None
     because: str = ""
+    meaning: str = ""  # said before the client's own words, where those tell a person nothing
     before: Callable[[DemoRegistry], None] | None = None
     asks_upstream: bool = True
 
@@ -90,7 +91,9 @@ def _pulls(images: Mapping[str, Image]) -> tuple[Expected, ...]:
     return (
         Expected("signed", "team/signed", _TAG, "served", signed),
         Expected("unsigned", "team/unsigned", _TAG, "refused", because=f"no signature by {SIGNER} (0 found)"),
-        Expected("layer tampered with", "team/tampered", _TAG, "refused"),
+        Expected(
+            "layer tampered with", "team/tampered", _TAG, "refused", meaning="a layer is not what its digest says"
+        ),
         Expected("signature copied", "team/copied", _TAG, "refused", because=f"no signature by {SIGNER} (1 found)"),
         Expected("not on the list", "other/unlisted", _TAG, "refused", because="no rule", asks_upstream=False),
         Expected("a tag, first pull", "team/stable", _TAG, "served", stable),

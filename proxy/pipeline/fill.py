@@ -243,21 +243,17 @@ class Transfer:
             raise ContentMismatch(f"{self._repository.upstream} left out a part of {partial.digest}")
 
     async def _pour(self, stream: BlobStream) -> None:
-        """Write one chunk while the next arrives. An upstream that ignored the Range sends what we have: skipped."""
-        partial = self._partial
-        skip = partial.received - stream.start
-        writing: asyncio.Task[None] | None = None
-        try:
-            async for chunk in stream.chunks:
-                self.received += len(chunk)
-                fresh = chunk[skip:] if skip < len(chunk) else b""
-                skip = max(0, skip - len(chunk))
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(partial.write(fresh)) if fresh else None
-        finally:
-            if writing is not None:
-                await writing
+        """A write returns once it is queued, so that the next chunk arrives meanwhile.
+
+        An upstream that ignored the Range sends what we have: skipped.
+        """
+        skip = self._partial.received - stream.start
+        async for chunk in stream.chunks:
+            self.received += len(chunk)
+            fresh = chunk[skip:] if skip < len(chunk) else b""
+            skip = max(0, skip - len(chunk))
+            if fresh:
+                await self._partial.write(fresh)
 
 
 def _sized(body: Body, blob: Descriptor) -> Body:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from proxy.demo.images import Image
 from proxy.oci.digest import Digest
-from tests.e2e.processes import Process, free_port, listens
+from tests.e2e.processes import Process, free_port, listens, run
 from tests.e2e.tools import require_tool
 from tests.fakes.layouts import Layout
 
@@ -16,15 +16,24 @@ _WAYS = {"manifests": "manifest", "blobs": "blob", "tags": "tags", "referrers": 
 
 
 class DockerRegistry:
-    """Debian's docker-registry: no referrers API, so fallback tags. `user`: what pushes and spoils, as name:password."""
+    """Debian's docker-registry (distribution 2.8): no referrers API, so fallback tags.
 
-    def __init__(self, folder: Path, *, auth: str = "", user: str = "", token: str = "") -> None:
+    `user` (name:password) makes it private, by htpasswd; `auth` is a section of its configuration, for other ways in,
+    and `token` what a push then needs.
+    """
+
+    def __init__(self, folder: Path, *, user: str = "", auth: str = "", token: str = "") -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
         self.token = token
         self._user = user
+        if user:
+            made = run(require_tool("htpasswd", "apache2-utils"), "-nbB", "-C", "4", *user.split(":")).fine().out
+            (folder / "htpasswd").write_text(made)
+            auth = f"auth: {{ htpasswd: {{ realm: lab, path: {folder / 'htpasswd'} }} }}\n"
         config = folder / "registry.yml"
         config.write_text(
             "version: 0.1\n"
@@ -118,6 +127,11 @@ class DockerRegistry:
         """Method, target and status of each request so far, from its own access log."""
         found = _ASKED.finditer(self._process.said)
         return [(each["method"], each["target"], int(each["status"])) for each in found]
+
+    def fetched(self, before: list[tuple[str, str, int]]) -> list[str]:
+        """Digests of the blobs that were fetched since `before`, each as often as it was."""
+        since = self.asked()[len(before) :]
+        return [target.rpartition("/")[2] for method, target, _ in since if method == "GET" and "/blobs/" in target]
 
     def asked_by(self, before: list[tuple[str, str, int]]) -> list[str]:
         """What was asked since `before`, as `GET blob` and the like."""

@@ -8,20 +8,21 @@ from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
 from proxy.upstream.registry import Registry
 from proxy.upstream.settings import UpstreamSettings
-from tests.fakes.docker_registry import PASSWORD, USER
+from tests.e2e.registries import DockerRegistry
 
 pytestmark = pytest.mark.e2e
 HERE = Repository("up.example", "acme/app")
+USER, PASSWORD = "vendor", "hunter2"
 
 
 @pytest.mark.parametrize("is_private", [False, True])
-async def test_an_image_is_fetched_whole_by_tag_and_by_digest(docker_registry, tmp_path, is_private):
+async def test_an_image_is_fetched_whole_by_tag_and_by_digest(tmp_path, is_private):
     images = [make_image("one", architecture=each, layer_size=300_000) for each in ("amd64", "arm64")]
     index = make_index(images)
     (tmp_path / "pw").write_text(PASSWORD)
     settings = {"credentials": {"username": USER, "passwordFile": tmp_path / "pw"}} if is_private else {}
-    async with docker_registry(is_private=is_private) as upstream:
-        await upstream.push("acme/app", index, "v1")
+    with DockerRegistry(tmp_path / "upstream", user=f"{USER}:{PASSWORD}" if is_private else "") as upstream:
+        upstream.push("acme/app", index, "v1")
         settings = UpstreamSettings.model_validate({"url": upstream.url, **settings})
         registry = Registry("up.example", settings, emit=lambda event: None)
         fetched = await registry.manifest(HERE, Tag("v1"))
@@ -45,10 +46,10 @@ async def test_an_image_is_fetched_whole_by_tag_and_by_digest(docker_registry, t
         await registry.close()
 
 
-async def test_a_private_registry_refuses_a_stranger_and_it_is_never_404(docker_registry, tmp_path):
+async def test_a_private_registry_refuses_a_stranger_and_it_is_never_404(tmp_path):
     (tmp_path / "pw").write_text("wrong")
     wrong = {"credentials": {"username": USER, "passwordFile": tmp_path / "pw"}}
-    async with docker_registry(is_private=True) as upstream:
+    with DockerRegistry(tmp_path / "upstream", user=f"{USER}:{PASSWORD}") as upstream:
         for more in ({}, wrong):
             settings = UpstreamSettings.model_validate({"url": upstream.url, **more})
             registry = Registry("up.example", settings, emit=lambda event: None)

@@ -1,0 +1,674 @@
+"""The one table: what is promised, attacked, owed, offered or settable → the tests that show it, as `file::test`.
+
+A row's tests show it, each a part or from another side; what only touches it does not stand here.
+"""
+
+from collections.abc import Mapping
+
+PROMISES = range(1, 9)  # docs/architecture.md, "What must always be true"
+
+# docs/threat-model.md, one row each; those of bare keys where an attack has other parts as well.
+ATTACKS = (
+    *(f"T{number:02}" for number in range(1, 12)),
+    *("T20", "T21", "T22", "T23", "T24", "T27", "T28", "T30", "T31", "T40", "T41"),
+    *("T50", "T54", "T57", "T58", "T59", "T60", "T61", "T62"),
+)
+
+# distribution-spec v1.1 for a registry that can only be read, and what clients rely on besides.
+DUTIES = (
+    "GET /v2/ is 200 and names the API",
+    "manifests and blobs by GET and HEAD: exact bytes, type, length and digest",
+    "what is missing is 404, with the error JSON and a code of the spec",
+    "ranges on blobs: Accept-Ranges, 206, 416 with the size",
+    "tags/list: sorted, n, last, Link, and only permitted tags",
+    "referrers: 200 and an index, empty if none, 400 on a bad digest, filters told",
+    "uploads, mounts and deletes are 405",
+    "OCI-Namespace answers ns, and nothing of the client's is forwarded",
+    "Warning is 299 and at most 4096 bytes",
+    "there is no catalog",
+    "cosign's tags of admitted images are manifests under policy",
+)
+
+
+def _in(file: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{file}.py::test_{name}" for name in names)
+
+
+def _pull(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_pull", *names)
+
+
+def _policy(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_pull_policy", *names)
+
+
+def _hostile(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_pull_hostile", *names)
+
+
+def _upstream(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_upstream", *names)
+
+
+def _cli(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_cli", *names)
+
+
+_MISTAKE = _in("unit/policy/test_document", "t27_a_mistake_in_a_field_is_refused_with_line_and_remedy")
+_LATER = _in("unit/web/test_settings", "t27_what_this_version_cannot_do_is_an_error_that_says_so")
+_LATER_CLIENTS = _in("unit/web/test_settings", "t27_ways_to_know_clients_that_are_not_there_yet_are_errors")
+_BUDGET = _in("unit/config/test_loader", "t27_a_budget_that_is_not_enforced_yet_is_an_error_and_not_ignored")
+_NO_REDIS = _in("unit/state/test_settings", "fields_of_redis_are_refused_where_they_stand")
+
+_PROMISES: Mapping[str, tuple[str, ...]] = {
+    "promise 1": (
+        *_pull(
+            "a_refused_image_is_refused_by_digest_and_so_are_its_blobs",
+            "an_index_admits_its_children_and_their_blobs_and_nothing_else",
+            "t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs",
+            "a_manifest_is_never_answered_as_a_blob",
+        ),
+        *_hostile(
+            "t60_evidence_of_what_is_not_admitted_is_not_served", "t60_a_runnable_referrer_is_neither_listed_nor_served"
+        ),
+    ),
+    "promise 2": (
+        *_in(
+            "integration/test_fill",
+            "promise_2_the_tail_is_withheld_until_the_hash_is_right",
+            "promise_2_t03_wrong_bytes_of_the_right_length_never_complete_and_are_never_stored",
+        ),
+        *_pull("other_bytes_under_a_manifests_digest_are_a_502_and_are_not_served"),
+        *_in(
+            "contract/test_content_store",
+            "nothing_is_visible_before_commit",
+            "a_changed_file_is_put_aside_at_open",
+            "a_file_changed_while_it_is_read_never_completes",
+        ),
+    ),
+    "promise 3": (
+        *_in("unit/pipeline/test_pins", "promise_3_the_first_admitted_digest_stays"),
+        *_policy(
+            "promise_3_after_a_lost_state_pins_come_back_from_the_audit",
+            "promise_3_without_lock_or_audit_nothing_is_trusted_anew_until_confirmed",
+            "drift_is_recorded_by_a_bounded_look_and_never_followed",
+        ),
+    ),
+    "promise 4": (
+        *_pull("promise_4_no_signature_is_never_inferred_from_an_error"),
+        *_upstream(
+            "no_referrers_is_never_inferred_from_a_failure",
+            "a_page_that_is_missing_or_broken_is_not_the_end_of_the_list",
+        ),
+        *_in("unit/policy/test_evaluate", "an_inconclusive_answer_is_never_kept"),
+        *_policy("a_search_that_an_error_cut_short_is_503_and_not_an_absence"),
+    ),
+    "promise 5": (
+        *_pull("promise_5_the_evidence_is_kept_so_that_judging_again_needs_no_network"),
+        *_in(
+            "unit/policy/test_evaluate",
+            "t02_t61_a_decision_is_bound_to_all_that_it_rests_on",
+            "an_allow_rests_on_evidence_that_was_handed_in",
+        ),
+        *_in("unit/policy/test_exceptions", "an_allow_ends_with_the_exception_it_used"),
+        *_in("unit/verify/test_material", "every_field_that_decides_changes_the_fingerprint"),
+    ),
+    "promise 6": _pull(
+        "promise_6_after_a_restart_with_the_upstream_down_what_was_admitted_is_served",
+        "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
+    ),
+    "promise 7": (
+        *_pull("t01_promise_7_a_lying_digest_header_is_not_believed"),
+        *_upstream(
+            "t09_credentials_do_not_go_to_a_realm_of_the_upstreams_choice",
+            "t58_a_redirect_to_a_private_address_is_refused_before_it_is_connected_to",
+            "a_link_to_another_host_is_not_followed",
+        ),
+        *_hostile("t41_a_referrer_of_the_right_type_with_junk_in_it_is_no_evidence"),
+        *_in("unit/oci/test_manifest", "clients_1_4_urls_are_refused_wherever_they_stand"),
+        *_in("unit/upstream/test_routing", "an_unknown_host_is_refused_and_says_what_to_do"),
+    ),
+    "promise 8": (
+        *_pull("promise_8_there_is_no_write_route"),
+        *_in("unit/oci/test_route", "promise_8_there_is_no_write_route"),
+    ),
+}
+
+_ATTACKS: Mapping[str, tuple[str, ...]] = {
+    "T01": (
+        *_pull(
+            "t01_the_upstream_is_resolved_once_and_head_and_get_never_differ",
+            "t01_promise_7_a_lying_digest_header_is_not_believed",
+        ),
+        *_upstream(
+            "t01_a_lying_digest_header_is_ignored_and_each_fetch_is_one_request",
+            "t01_other_bytes_under_a_digest_are_a_mismatch",
+        ),
+    ),
+    "T02": (
+        *_pull("t02_a_tag_that_moved_still_answers_its_pin_and_the_unsigned_new_digest_is_refused"),
+        *_in("unit/policy/test_evaluate", "t02_t61_a_decision_is_bound_to_all_that_it_rests_on"),
+        *_in("unit/policy/test_requirements", "t02_evidence_of_one_digest_never_admits_another"),
+    ),
+    "T03": (
+        *_pull("t03_a_layer_with_wrong_bytes_is_cut_and_never_stored"),
+        *_in(
+            "integration/test_fill", "promise_2_t03_wrong_bytes_of_the_right_length_never_complete_and_are_never_stored"
+        ),
+        *_in("contract/test_content_store", "t03_wrong_bytes_of_the_right_length_fail_every_reader_and_are_gone"),
+        *_in("unit/content/test_progress", "t03_a_follower_in_another_process_never_completes_wrong_bytes"),
+        *_in("unit/web/test_outlet", "t03_a_body_that_is_not_its_digest_never_completes"),
+        *_in("e2e/test_containerd", "a_layer_that_was_changed_at_the_upstream_never_completes"),
+    ),
+    "T04": (
+        *_hostile("t04_a_signature_blob_that_is_not_what_its_manifest_says_proves_nothing"),
+        *_in("unit/verify/test_simplesigning", "t04_a_payload_that_is_not_what_its_digest_names_is_rejected"),
+    ),
+    "T05": (
+        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
+        *_in(
+            "unit/oci/test_manifest",
+            "t05_a_document_of_both_shapes_is_refused",
+            "t05_a_media_type_that_is_not_the_content_type_is_refused",
+            "t05_a_document_without_media_type_is_what_its_content_type_and_shape_say",
+            "t05_the_type_that_is_kept_has_no_parameters",
+        ),
+    ),
+    "T06": (
+        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
+        *_in("unit/oci/test_manifest", "t06_duplicate_keys_are_refused", "t06_trailing_data_is_refused"),
+        *_in(
+            "unit/oci/test_strictjson",
+            "t06_what_parsers_could_read_differently_is_refused",
+            "t06_megabytes_of_hostile_nesting_end_without_recursion",
+        ),
+        *_in("unit/verify/test_simplesigning", "t06_a_key_that_stands_twice_is_rejected_though_it_is_signed"),
+    ),
+    "T07": (
+        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
+        *_in("unit/oci/test_digest", "t07_any_other_digest_is_refused"),
+        *_in("unit/oci/test_manifest", "t07_a_bad_digest_is_refused_wherever_it_stands"),
+        *_in("unit/oci/test_route", "t07_a_bad_digest_is_refused_in_every_route"),
+    ),
+    "T08": (
+        *_hostile("t08_an_endless_manifest_is_cut_off_by_counted_bytes"),
+        *_upstream(
+            "t08_a_manifest_over_4_mib_is_not_read_to_its_end", "t08_a_small_blob_larger_than_it_may_be_is_a_mismatch"
+        ),
+        *_in("unit/content/test_filling", "t08_memory_does_not_grow_with_the_blob"),
+    ),
+    "T09": (
+        *_upstream(
+            "t09_credentials_do_not_go_to_a_realm_of_the_upstreams_choice",
+            "t09_a_realm_must_match_exactly_but_for_its_query",
+            "t09_credentials_stay_with_the_upstream_when_a_blob_is_elsewhere",
+            "t09_credentials_do_not_come_back_after_a_detour",
+            "t09_a_token_servers_redirect_is_not_followed",
+        ),
+        *_in("e2e/test_private_upstreams", "t09_a_realm_that_nobody_named_gets_no_credentials"),
+    ),
+    "T10": _pull(
+        "t10_a_child_that_no_admitted_index_lists_and_nobody_signed_is_refused",
+        "t10_an_attestation_child_is_served_under_its_index_and_never_as_an_image",
+        "an_index_admits_its_children_and_their_blobs_and_nothing_else",
+    ),
+    "T11": (
+        *_pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
+        *_in(
+            "unit/policy/test_requirements",
+            "t11_the_same_signer_with_another_product_is_denied_and_told_the_line_that_would_admit_it",
+        ),
+        *_in("unit/verify/test_simplesigning", "t11_a_signature_of_another_image_is_rejected_with_its_digest"),
+    ),
+    "T20": (
+        *_in("unit/verify/test_simplesigning", "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at"),
+        *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
+    ),
+    "T21": _in("unit/verify/test_simplesigning", "a_signature_by_a_certificate_says_so"),
+    "T22": (
+        *_in("unit/verify/test_simplesigning", "t22_a_payload_of_another_type_is_rejected"),
+        *_in(
+            "unit/policy/test_requirements",
+            "t22_t23_evidence_of_another_kind_signer_subject_or_no_name_counts_for_nothing",
+        ),
+    ),
+    "T23": (
+        *_in(
+            "unit/policy/test_requirements",
+            "t23_no_evidence_at_all_never_passes",
+            "t23_an_empty_requirement_tree_never_passes",
+        ),
+        *_in("unit/policy/test_evaluate", "t23_nothing_is_allowed_where_no_evidence_passes"),
+        *_in("unit/policy/test_document", "t23_what_is_written_and_empty_is_never_read_as_any"),
+    ),
+    "T24": (
+        *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
+        *_in(
+            "unit/verify/test_simplesigning",
+            "t24_a_signature_by_an_unknown_key_is_rejected_once_whatever_the_number_of_signers",
+            "t24_a_layer_without_a_signature_is_rejected",
+            "t24_a_signature_that_is_not_base64_is_rejected",
+        ),
+    ),
+    "T27": (
+        *_MISTAKE,
+        *_in(
+            "unit/policy/test_document",
+            "t27_every_field_of_the_schema_has_a_mistake_above",
+            "t27_an_unknown_field_is_refused_and_told_what_was_meant",
+        ),
+        *_in("unit/policy/test_unsupported", "t27_an_unsupported_word_is_a_load_error_that_says_so"),
+        *_in("unit/config/test_loader", "t27_what_this_version_cannot_honour_is_an_error_that_says_so"),
+        *_in("unit/test_settings", "t27_an_unknown_field_is_an_error_and_told_what_was_meant"),
+    ),
+    "T28": (
+        *_in("unit/policy/test_match", "t28_patterns_are_anchored_and_exact", "t28_a_tag_pattern_is_anchored"),
+        *_in("unit/upstream/test_credentials", "t28_patterns_are_anchored_and_one_star_does_not_cross_a_slash"),
+    ),
+    "T30": (
+        *_policy("t30_at_least_counts_distinct_keys"),
+        *_in(
+            "unit/policy/test_requirements",
+            "t30_one_key_under_two_names_counts_once",
+            "t30_one_signer_twice_counts_once",
+        ),
+        *_in("unit/verify/test_prove", "t30_the_same_signature_in_two_places_counts_once_and_the_tag_is_named"),
+        *_in("unit/policy/test_meaning", "t30_at_least_over_fewer_distinct_keys_can_never_pass_and_is_refused"),
+        *_MISTAKE,
+    ),
+    "T31": (
+        *_in(
+            "unit/verify/test_simplesigning",
+            "t31_a_bare_keys_window_is_compared_with_now",
+            "t31_a_retired_signer_does_not_silence_one_who_may_speak",
+        ),
+        *_in("unit/policy/test_requirements", "t31_a_bare_key_is_held_against_now"),
+        *_in("unit/trust/test_presets", "t31_the_key_that_distroless_retired_proves_nothing_any_more"),
+    ),
+    "T40": (
+        *_hostile("t40_two_exceptions_never_add_up"),
+        *_in(
+            "unit/policy/test_exceptions",
+            "t40_two_exceptions_never_add_up",
+            "t40_an_exception_is_for_one_digest_alone",
+            "t40_an_exception_is_for_its_names_alone",
+        ),
+    ),
+    "T41": (
+        *_hostile("t41_a_referrer_of_the_right_type_with_junk_in_it_is_no_evidence"),
+        *_in("unit/verify/test_simplesigning", "t41_a_layer_of_another_type_is_not_a_signature"),
+    ),
+    "T50": (
+        *_hostile(
+            "t50_a_flood_of_referrers_neither_admits_nor_denies",
+            "t50_endless_pages_of_referrers_do_not_deny_a_signed_image",
+        ),
+        *_upstream(
+            "t50_ten_thousand_referrers_do_not_hide_a_good_one_whatever_their_order",
+            "t50_endless_pages_are_an_error_and_not_none",
+        ),
+        *_in(
+            "unit/verify/test_lookup",
+            "t50_own_looking_referrers_come_first_in_a_flood_by_others",
+            "t50_a_flood_of_layers_is_cut_and_counted_and_signed_ones_come_first",
+            "t50_the_order_of_a_listing_decides_nothing",
+        ),
+        *_in("unit/verify/test_prove", "t50_a_flood_by_a_third_party_does_not_deny_and_the_order_decides_nothing"),
+    ),
+    "T54": (
+        *_pull("t54_content_encoding_from_an_upstream_is_not_decoded"),
+        *_upstream("t54_an_encoded_body_is_refused_never_decoded"),
+    ),
+    "T57": (
+        *_hostile("t57_names_from_requests_never_become_labels"),
+        *_in(
+            "unit/observe/test_metrics",
+            "t57_ten_thousand_different_requests_make_no_new_series",
+            "t57_every_label_value_is_a_word_of_the_table",
+        ),
+    ),
+    "T58": (
+        *_hostile(
+            "t09_t58_a_redirect_to_a_private_address_is_not_followed",
+            "t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed",
+        ),
+        *_upstream(
+            "t58_a_redirect_to_a_private_address_is_refused_before_it_is_connected_to",
+            "t58_a_name_that_resolves_to_a_private_address_is_refused",
+        ),
+        *_in("unit/upstream/test_guard", "t58_the_addresses_checked_are_the_ones_connected_to"),
+    ),
+    "T59": (
+        *_pull("t59_an_upstream_that_fails_is_served_from_the_store_or_said_truthfully"),
+        *_upstream(
+            "t59_an_upstreams_failure_is_said_as_it_is_and_never_as_404",
+            "t59_a_429_is_respected_by_every_later_request",
+        ),
+        *_in("integration/test_fill", "t59_an_upstream_that_fails_is_an_upstream_error_and_never_an_absence"),
+        *_in("unit/web/test_errors", "t59_what_passes_says_when_to_come_again"),
+        *_in("e2e/test_containerd", "an_upstream_that_is_away_is_said_and_is_never_not_found"),
+    ),
+    "T60": (
+        *_hostile(
+            "t60_what_could_be_run_is_not_served_by_an_evidence_name",
+            "t60_a_runnable_referrer_is_neither_listed_nor_served",
+            "t60_evidence_of_what_is_not_admitted_is_not_served",
+            "t60_evidence_admits_nothing_and_makes_no_pin",
+        ),
+        *_in(
+            "unit/oci/test_manifest",
+            "t60_one_layer_that_could_run_is_enough_to_refuse",
+            "t60_evidence_is_at_most_16_mib",
+        ),
+    ),
+    "T61": (
+        *_pull("t61_admitted_in_one_repository_is_judged_again_in_another_of_the_same_rule"),
+        *_in(
+            "unit/policy/test_requirements",
+            "t61_what_is_proved_for_one_repository_is_denied_for_another_under_the_same_rule",
+        ),
+    ),
+    "T62": (
+        *_pull(
+            "t62_a_reload_takes_effect_on_the_next_request_hits_included",
+            "t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs",
+            "t62_a_revoked_key_is_believed_no_more",
+        ),
+        *_in(
+            "unit/pipeline/test_table",
+            "t62_one_increment_drops_everything",
+            "t62_an_answer_whose_work_began_before_the_drop_is_not_kept",
+        ),
+        *_in("contract/test_state_store", "t62_another_process_change_is_heard_as_anything"),
+        *_cli("a_confirmed_pin_is_answered_by_the_running_proxy_at_once_and_audited"),
+    ),
+}
+
+_DUTIES: Mapping[str, tuple[str, ...]] = {
+    DUTIES[0]: (),
+    DUTIES[1]: _pull("the_manifest_is_answered_with_its_exact_bytes_type_length_and_digest"),
+    DUTIES[2]: (
+        *_pull("what_is_absent_at_the_upstream_is_404"),
+        *_in("unit/oci/test_errorbody", "clients_8_an_error_is_written_as_the_spec_has_it"),
+    ),
+    DUTIES[3]: (
+        *_in(
+            "unit/web/test_ranges",
+            "a_proved_blob_answers_single_ranges",
+            "several_ranges_become_a_multipart_of_exact_length",
+        ),
+        *_in("unit/web/test_errors", "a_range_beyond_the_end_tells_the_size"),
+    ),
+    DUTIES[4]: _policy("only_permitted_tags_are_listed_in_pages"),
+    DUTIES[5]: (
+        *_hostile("referrers_are_an_index_empty_if_none_and_filtered_by_type"),
+        *_in("unit/oci/test_route", "t07_a_bad_digest_is_refused_in_every_route"),
+    ),
+    DUTIES[6]: (
+        *_pull("promise_8_there_is_no_write_route"),
+        *_in("unit/oci/test_route", "clients_8_neither_the_catalog_nor_uploads_can_be_read"),
+    ),
+    DUTIES[7]: _pull("nothing_that_a_client_sends_is_forwarded"),
+    DUTIES[8]: _policy("warn_serves_what_only_fails_require_and_records_it_without_a_pin"),
+    DUTIES[9]: _in("unit/oci/test_route", "clients_8_neither_the_catalog_nor_uploads_can_be_read"),
+    DUTIES[10]: _hostile("evidence_of_an_admitted_image_is_served_and_verifies_with_the_upstream_off"),
+}
+
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    "serve": _cli(
+        "serve_says_where_it_listens_and_what_it_permits_then_serves_and_drains",
+        "sighup_takes_a_new_policy_at_the_next_request_and_keeps_the_old_one_on_an_error",
+        "a_second_signal_ends_a_drain_that_waits_for_a_pull",
+        "two_proxies_on_one_data_directory_are_refused_with_exit_64",
+    ),
+    "config check": (),
+    "config schema": (),
+    "verify": _cli(
+        "verify_prints_the_decision_with_every_check_and_the_cosign_line",
+        "verify_of_an_unsigned_image_exits_1_and_shows_what_was_found_and_why_it_proves_nothing",
+        "verify_exits_69_when_the_upstream_is_down_and_75_when_signatures_are_out_of_reach",
+    ),
+    "explain": (
+        *_cli(
+            "explain_takes_the_id_from_the_refusal_line_while_the_proxy_runs",
+            "explain_of_a_reference_tells_why_it_was_allowed",
+        ),
+        *_in("e2e/test_containerd", "a_refusal_is_explained_by_the_id_that_the_node_was_shown"),
+    ),
+    "pin ls": _cli("after_a_lost_state_pin_ls_warns_and_pin_confirm_all_lifts_the_distrust"),
+    "pin confirm": _cli(
+        "a_confirmed_pin_is_answered_by_the_running_proxy_at_once_and_audited",
+        "pin_confirm_without_a_digest_judges_what_is_offered_and_pins_nothing_that_is_refused",
+        "after_a_lost_state_pin_ls_warns_and_pin_confirm_all_lifts_the_distrust",
+    ),
+    "demo": (),
+    "node hosts": (),
+    "version": _cli("a_version_is_told_without_loading_what_serves"),
+}
+
+_PRATIQUE: Mapping[str, tuple[str, ...]] = {
+    "listen": _in("unit/web/test_settings", "every_field_has_its_default"),
+    "listen.registry": _in("unit/config/test_agreement", "two_listeners_never_share_a_port"),
+    "listen.registry.address": (
+        *_in("unit/web/test_settings", "what_is_no_address_is_refused_with_an_example"),
+        *_in("unit/config/test_agreement", "a_port_beyond_this_host_without_tls_is_refused"),
+    ),
+    "listen.registry.tls": _in("unit/config/test_agreement", "tls_is_enough_for_public_images"),
+    "listen.registry.tls.certificate": _in(
+        "unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"
+    ),
+    "listen.registry.tls.key": _in("unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"),
+    "listen.registry.tls.clientCa": _LATER,
+    "listen.mirrors": _in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
+    "listen.mirrors[].address": _in("unit/config/test_agreement", "a_mirror_beyond_this_host_without_tls_is_refused"),
+    "listen.mirrors[].upstream": (
+        *_in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
+        *_in("unit/upstream/test_routing", "the_four_addressings_lead_to_one_key"),
+    ),
+    "listen.mirrors[].tls": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
+    "listen.mirrors[].tls.certificate": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
+    "listen.mirrors[].tls.key": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
+    "listen.mirrors[].tls.clientCa": (),
+    "listen.admin": _in("unit/config/test_agreement", "the_operators_port_stays_on_this_host"),
+    "listen.admin.address": _in("unit/config/test_agreement", "the_operators_port_stays_on_this_host"),
+    "listen.admin.tokens": _LATER,
+    "listen.health": _in("unit/config/test_agreement", "the_health_port_may_be_beyond_this_host"),
+    "listen.health.address": _in("unit/config/test_agreement", "the_health_port_may_be_beyond_this_host"),
+    "listen.expressLane": _LATER,
+    "data": (
+        *_in("unit/config/test_loader", "the_content_the_state_and_the_audit_live_under_data"),
+        *_cli("two_proxies_on_one_data_directory_are_refused_with_exit_64"),
+    ),
+    "policy": _in("unit/config/test_policy", "a_policy_that_is_not_there_is_said_with_its_path"),
+    "lock": (
+        *_in("unit/config/test_policy", "the_lock_file_is_read_and_need_not_be_there"),
+        *_policy("locked_serves_only_what_the_lock_file_names"),
+    ),
+    "upstreams": (
+        *_upstream("upstreams_are_a_closed_world_and_start_with_all_of_them_down"),
+        *_pull("what_is_not_on_the_list_is_refused_without_any_upstream_request"),
+    ),
+    "upstreams.<name>.url": _in(
+        "unit/upstream/test_settings", "well_known_names_know_their_url_and_realms", "the_example_of_the_face_is_read"
+    ),
+    "upstreams.<name>.ca": _in(
+        "integration/test_upstream_tls",
+        "an_upstream_under_the_operators_authority_is_trusted",
+        "an_unknown_authority_and_an_expired_certificate_are_refused",
+    ),
+    "upstreams.<name>.clientCertificate": _in(
+        "integration/test_upstream_tls",
+        "our_certificate_is_shown_where_it_is_asked_for",
+        "our_certificate_is_not_shown_elsewhere",
+    ),
+    "upstreams.<name>.clientKey": _in(
+        "integration/test_upstream_tls", "our_certificate_is_shown_where_it_is_asked_for"
+    ),
+    "upstreams.<name>.proxy": _upstream("egress_through_a_proxy_checks_names_and_resolves_none"),
+    "upstreams.<name>.realms": _upstream("t09_a_realm_must_match_exactly_but_for_its_query"),
+    "upstreams.<name>.redirects": _in("unit/upstream/test_guard", "what_the_operator_named_may_be_private"),
+    "upstreams.<name>.credentials": _in(
+        "unit/upstream/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
+    ),
+    "upstreams.<name>.credentials[].match": _in(
+        "unit/upstream/test_credentials",
+        "t28_patterns_are_anchored_and_one_star_does_not_cross_a_slash",
+        "the_first_that_matches_is_used_and_none_is_anonymous",
+    ),
+    "upstreams.<name>.credentials[].anonymous": _in(
+        "unit/upstream/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
+    ),
+    "upstreams.<name>.credentials[].username": _in(
+        "e2e/test_private_upstreams", "an_image_behind_htpasswd_is_pulled_with_the_password_of_a_file"
+    ),
+    "upstreams.<name>.credentials[].passwordFile": (
+        *_in("e2e/test_private_upstreams", "an_image_behind_htpasswd_is_pulled_with_the_password_of_a_file"),
+        *_upstream("a_new_password_is_used_without_a_restart"),
+    ),
+    "upstreams.<name>.credentials[].dockerConfig": _in(
+        "unit/config/test_loader", "t27_credentials_of_a_later_version_are_an_error_that_says_so"
+    ),
+    "upstreams.<name>.credentials[].helper": _in(
+        "unit/config/test_loader", "t27_credentials_of_a_later_version_are_an_error_that_says_so"
+    ),
+    "defaultUpstream": (
+        *_in("unit/upstream/test_routing", "the_four_addressings_lead_to_one_key"),
+        *_in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
+    ),
+    "content": _BUDGET,
+    "content.maxBytes": _BUDGET,
+    "content.highWater": _BUDGET,
+    "content.lowWater": _BUDGET,
+    "state": _in("unit/state/test_settings", "the_default_is_a_sqlite_file_in_the_data_folder"),
+    "state.url": _in("unit/state/test_settings", "the_file_stands_behind_sqlite", "what_names_no_file_is_refused"),
+    "state.passwordFile": _NO_REDIS,
+    "state.keyFile": _NO_REDIS,
+    "clients": _in("unit/config/test_agreement", "private_images_behind_an_open_port_are_refused_even_with_tls"),
+    "clients.require": _LATER_CLIENTS,
+    "clients.mtls": _LATER_CLIENTS,
+    "clients.header": _LATER_CLIENTS,
+    "clients.open": (
+        *_in("unit/web/test_settings", "networks_are_parsed_and_a_wrong_one_is_named"),
+        *_in("unit/config/test_agreement", "a_port_beyond_this_host_may_do_without_tls_for_networks_that_are_named"),
+    ),
+    "limits": _in("unit/config/test_loader", "two_fields_are_enough_and_everything_else_has_its_default"),
+    "limits.requestSeconds": (
+        *_pull("over_the_deadline_it_is_503_and_the_work_goes_on_so_that_the_retry_succeeds"),
+        *_in("unit/config/test_agreement", "a_request_is_answered_before_containerd_gives_up"),
+    ),
+    "limits.gatherSeconds": (
+        *_in("unit/pipeline/test_singleflight", "work_that_outlives_its_own_bound_is_inconclusive"),
+        *_in("unit/config/test_agreement", "a_judgement_may_not_end_before_its_request"),
+    ),
+    "limits.stallSeconds": _upstream("a_stalled_blob_is_a_timeout"),
+    "limits.drainSeconds": _cli("a_second_signal_ends_a_drain_that_waits_for_a_pull"),
+}
+
+_POLICY: Mapping[str, tuple[str, ...]] = {
+    "version": _MISTAKE,
+    "mode": _in("unit/policy/test_evaluate", "the_policy_mode_holds_where_the_rule_says_none"),
+    "signers": _in("unit/config/test_policy", "a_signers_word_meets_its_key"),
+    "signers.<name>.key": _in(
+        "unit/config/test_policy",
+        "key_files_are_relative_to_the_policy_and_not_to_the_configuration",
+        "a_key_that_is_missing_or_none_is_refused_with_its_line_and_file",
+    ),
+    "signers.<name>.log": (
+        *_MISTAKE,
+        *_in("unit/verify/test_simplesigning", "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at"),
+    ),
+    "signers.<name>.hash": _in("unit/verify/test_simplesigning", "the_publishers_own_hash_is_used_alone"),
+    "signers.<name>.validFrom": _in("unit/verify/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
+    "signers.<name>.validUntil": (
+        *_in("unit/verify/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
+        *_in("unit/policy/test_requirements", "t31_a_bare_key_is_held_against_now"),
+    ),
+    "signers.<name>.preset": _in(
+        "unit/config/test_policy",
+        "a_preset_brings_its_own_key",
+        "an_unknown_preset_is_refused_with_its_line_and_the_known_names",
+    ),
+    "images": _pull("the_empty_policy_denies_everything_and_says_so"),
+    "images[].match": (
+        *_in("unit/policy/test_evaluate", "the_most_specific_rule_governs", "nothing_that_matches_is_a_deny"),
+        *_in("unit/policy/test_meaning", "two_rules_of_equal_specificity_that_can_match_one_name_are_refused"),
+    ),
+    "images[].mode": _policy(
+        "warn_serves_what_only_fails_require_and_records_it_without_a_pin",
+        "warn_relaxes_neither_tags_nor_platforms_nor_revocation",
+    ),
+    "images[].tags": _policy("tags_outside_the_list_cannot_be_pulled_and_admitted_digests_can"),
+    "images[].pinning": (
+        *_policy(
+            "locked_serves_only_what_the_lock_file_names",
+            "follow_takes_up_a_moved_tag_after_ttl_only_when_the_new_digest_is_admitted",
+        ),
+        *_pull("t02_a_tag_that_moved_still_answers_its_pin_and_the_unsigned_new_digest_is_refused"),
+    ),
+    "images[].ttl": _policy("follow_takes_up_a_moved_tag_after_ttl_only_when_the_new_digest_is_admitted"),
+    "images[].platforms": (
+        *_in("unit/policy/test_evaluate", "only_named_platforms_are_served"),
+        *_in("e2e/test_containerd", "a_platform_that_the_rule_does_not_name_is_refused"),
+    ),
+    "images[].require": _in("unit/policy/test_requirements", "a_list_is_and"),
+    "images[].require[].signature": _pull(
+        "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
+        "an_unsigned_image_is_refused_with_a_line_that_says_why_and_leaves_nothing",
+    ),
+    "images[].require[].claims": _policy("claims_ask_for_signed_annotations"),
+    "images[].require[].digest": _policy("a_reviewed_digest_is_a_requirement_like_any_other"),
+    "images[].require[].atLeast": _policy("t30_at_least_counts_distinct_keys"),
+    "images[].require[].of": _policy("t30_at_least_counts_distinct_keys"),
+    "images[].require[].name": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
+    "images[].signedAs": _pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
+    "images[].covers": (
+        *_in("unit/policy/test_unsupported", "what_is_done_anyway_may_be_written"),
+        *_pull("an_index_admits_its_children_and_their_blobs_and_nothing_else"),
+    ),
+    "images[].rollback": _in(
+        "unit/policy/test_unsupported",
+        "what_is_done_anyway_may_be_written",
+        "t12_t27_a_value_that_is_not_acted_on_is_a_load_error",
+    ),
+    "images[].regression": _in(
+        "unit/policy/test_unsupported",
+        "what_is_done_anyway_may_be_written",
+        "t12_t27_a_value_that_is_not_acted_on_is_a_load_error",
+    ),
+    "exceptions": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
+    "exceptions[].match": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_its_names_alone"),
+    "exceptions[].digest": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_one_digest_alone"),
+    "exceptions[].waive": _in(
+        "unit/policy/test_exceptions",
+        "an_exception_waives_what_it_names_and_says_so",
+        "a_requirement_that_is_not_waived_must_pass_still",
+    ),
+    "exceptions[].reason": (
+        *_MISTAKE,
+        *_in("unit/policy/test_exceptions", "an_exception_waives_what_it_names_and_says_so"),
+    ),
+    "exceptions[].by": (
+        *_MISTAKE,
+        *_in("unit/policy/test_exceptions", "an_exception_waives_what_it_names_and_says_so"),
+    ),
+    "exceptions[].until": (
+        *_in("unit/policy/test_meaning", "an_exception_ends_within_thirty_days_of_the_load"),
+        *_in("unit/policy/test_exceptions", "an_exception_ends_while_the_policy_stands"),
+    ),
+    "revoked": _in("unit/policy/test_evaluate", "revoked_wins_over_rule_evidence_and_is_told_with_its_reason"),
+    "revoked[].digest": _pull("t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs"),
+    "revoked[].key": (
+        *_pull("t62_a_revoked_key_is_believed_no_more"),
+        *_in("unit/config/test_policy", "a_revoked_key_by_its_spki_is_the_same"),
+    ),
+    "revoked[].reason": _pull("t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs"),
+}
+
+TABLE: Mapping[str, tuple[str, ...]] = {
+    **_PROMISES,
+    **_ATTACKS,
+    **{f"duty: {duty}": tests for duty, tests in _DUTIES.items()},
+    **{f"verb: {verb}": tests for verb, tests in _VERBS.items()},
+    **{f"pratique.yaml: {field}": tests for field, tests in _PRATIQUE.items()},
+    **{f"policy.yaml: {field}": tests for field, tests in _POLICY.items()},
+}

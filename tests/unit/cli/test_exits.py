@@ -1,0 +1,72 @@
+"""Every error of the tree has an exit code, and every complaint is one line."""
+
+import pytest
+
+from proxy import errors
+from proxy.cli.exits import code_of, complain, guarded
+
+
+def _leaves(kind: type[errors.PratiqueError]) -> list[type[errors.PratiqueError]]:
+    below = [leaf for child in kind.__subclasses__() for leaf in _leaves(child)]
+    return below or [kind]
+
+
+def _made(kind: type[errors.PratiqueError]) -> errors.PratiqueError:
+    return kind("words", size=1) if kind is errors.RangeInvalid else kind("words")
+
+
+@pytest.mark.parametrize("kind", _leaves(errors.PratiqueError), ids=lambda kind: kind.__name__)
+def test_no_error_of_the_tree_is_taken_for_a_defect(kind):
+    assert code_of(_made(kind)) in {1, 64, 69, 75}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.Unverified("no"), 1),
+        (errors.ManifestUnknown("absent"), 1),
+        (errors.NameInvalid("what"), 64),
+        (errors.ConfigError("wrong"), 64),
+        (errors.UpstreamTimeout("slow"), 69),
+        (errors.ContentMismatch("lied"), 69),
+        (errors.Inconclusive("later"), 75),
+        (errors.StorageError("full"), 75),
+    ],
+)
+def test_exit_codes_are_those_of_the_interface(error, code):
+    assert code_of(error) == code
+
+
+def test_each_problem_of_a_configuration_stands_on_its_line(capsys):
+    def fail() -> None:
+        raise errors.ConfigError("two", problems=["a.yaml:1: one", "a.yaml:2: two"])
+
+    assert guarded(fail, is_debugging=False) == 64
+    assert capsys.readouterr().err == "error: a.yaml:1: one\nerror: a.yaml:2: two\n"
+
+
+def test_a_defect_of_ours_is_one_line_and_exit_70(capsys):
+    def fail() -> None:
+        raise KeyError("first\nsecond")
+
+    assert guarded(fail, is_debugging=False) == 70
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "KeyError" in err
+    assert "PRATIQUE_DEBUG=1" in err
+
+
+def test_debugging_shows_where_it_happened():
+    def fail() -> None:
+        raise KeyError("here")
+
+    with pytest.raises(KeyError):
+        guarded(fail, is_debugging=True)
+
+
+def test_a_complaint_holds_no_secret_and_no_control_character(capsys):
+    complain("x https://u:hunter2@host/ \x1b[31mred\nnext")
+    err = capsys.readouterr().err
+    assert "hunter2" not in err
+    assert "\x1b" not in err
+    assert err.count("\n") == 1

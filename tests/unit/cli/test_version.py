@@ -1,0 +1,8 @@
+from proxy import __version__
+
+
+def test_it_says_which_program_this_is(desk):
+    said = desk("version")
+    assert said.code == 0
+    assert said.out.startswith(f"pratique {__version__} (Python 3.")
+    assert desk("version", "-o", "json").document["version"] == __version__
