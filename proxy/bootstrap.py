@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ from proxy.pipeline.resolve import Resolver
 from proxy.pipeline.search import Finder
 from proxy.pipeline.standing import Regime
 from proxy.pipeline.table import Table
+from proxy.state.memory import MemoryStore
 from proxy.state.sqlite import SqliteStore
 from proxy.state.store import StateStore
 from proxy.upstream.registry import Limits, Upstreams
@@ -47,6 +49,7 @@ from proxy.web.app import Front
 
 _FILLS_AHEAD = 4  # transfers begun before a client asks, at once
 _LAG_SECONDS = 0.5  # how often the loop's lag is sampled
+_PATIENCE = 0.25  # of the time that a client waits: so long a tag that has a pin waits for its upstream
 _FLUSH_SECONDS = 1.0  # how long the audit may be behind the disk
 
 
@@ -83,14 +86,14 @@ def build_pipeline(
     regime = Regime(loaded.policy, loaded.material, loaded.lock)
     parentage = Parentage(state)
     decisions = Decisions(state)
-    pins = Pins(state, moved or said)
+    table = Table()
+    pins = Pins(state, moved or said, changed=table.drop)
     manifests = Manifests(content, upstreams, parentage)
     gatherer = Gatherer(content, upstreams, parentage)
     judge = Judge(regime, manifests, gatherer, decisions, parentage, clock, emit)
     lineage = Lineage(regime, parentage, judge, manifests)
     fills = Fills(content, upstreams, emit)
     ahead = Ahead(regime, fills, fills_at_once=fills_ahead)
-    table = Table()
     regime.on_change(table.drop)
     rooms = Rooms(
         regime=regime,
@@ -100,7 +103,9 @@ def build_pipeline(
         judge=judge,
         lineage=lineage,
         finder=Finder(regime, upstreams, manifests, parentage, lineage, judge, pins),
-        resolver=Resolver(regime, manifests, judge, pins, clock, emit),
+        resolver=Resolver(
+            regime, manifests, judge, pins, clock, emit, patience=config.limits.request_seconds * _PATIENCE
+        ),
         witnesses=Witnesses(content, upstreams, parentage, state, clock),
         fills=fills,
         ahead=ahead,
@@ -116,6 +121,40 @@ def build_pipeline(
     ahead.admit_child = pull.admit_ahead
     drift = DriftWatch(regime, upstreams, manifests, judge, pins, clock, emit)
     return Pipeline(pull, rooms, pins, drift, decisions, regime)
+
+
+@contextlib.asynccontextmanager
+async def passing_pipeline(config: Config, loaded: LoadedPolicy) -> AsyncIterator[Pipeline]:
+    """A pipeline that keeps nothing, for a command that judges once: a state in memory, a folder that ends with it."""
+    with tempfile.TemporaryDirectory(prefix="pratique-") as folder:
+        content = FilesystemStore(Path(folder), rotted=lambda _digest, _what: None)
+        limits = Limits(stall=config.limits.stall_seconds)
+        upstreams = Upstreams(config.upstreams, default=config.default_upstream, emit=_unheard, limits=limits)
+        pipeline = build_pipeline(
+            config, loaded, content=content, state=MemoryStore(), upstreams=upstreams, emit=_unheard, fills_ahead=0
+        )
+        try:
+            yield pipeline
+        finally:
+            await pipeline.pull.close()
+            await pipeline.rooms.fills.close()
+            await upstreams.close()
+            content.close()
+
+
+@contextlib.asynccontextmanager
+async def opened_state(config: Config, *, read_only: bool = True) -> AsyncIterator[StateStore]:
+    """The state as commands see it, beside a running proxy, which notices what was written.
+
+    Raise StorageError where the proxy has not made one yet: a state made here would hide that one was lost.
+    """
+    if not config.state_file.exists():
+        raise StorageError(f"there is no state yet at {config.state_file}; `pratique serve` makes it")
+    store = await SqliteStore.open(config.state_file, read_only=read_only)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 class Proxy:
@@ -203,8 +242,10 @@ class Proxy:
     async def stop(self) -> None:
         """Refuse new connections, let running bodies end, keep fills so that they can be taken up again."""
         self._is_ready = False
-        await self.front.drain(self.config.limits.drain_seconds)
-        await self._stack.aclose()
+        try:
+            await self.front.drain(self.config.limits.drain_seconds)
+        finally:  # a second signal ends the drain, and never what must be put away
+            await self._stack.aclose()
 
     def emit(self, event: Event) -> None:
         self.metrics.record(event)
@@ -227,11 +268,10 @@ class Proxy:
         """On the disk of the audit before the pin is answered: from there it comes back."""
         await asyncio.to_thread(self.audit.record, event)
         self.emit(event)
-        self.pipeline.rooms.table.drop()
 
     async def _recover_pins(self, state: SqliteStore, content: ContentStore) -> None:
         """A state that is new beside content that is not was lost: pins come back, or nothing is trusted anew (promise 3)."""
-        if not state.is_new:
+        if not state.is_new and await self.pipeline.pins.is_recovered():
             return
         is_damaged = False
         remembered: Mapping[tuple[str, str, str], Digest] = {}
@@ -246,6 +286,7 @@ class Proxy:
         is_lost = is_damaged or (not remembered and not await content.is_empty())
         if is_lost:
             await self.pipeline.pins.distrust(is_distrusted=True)
+        await self.pipeline.pins.recovered()
         if remembered or is_lost:
             self.emit(StateLost(len(remembered), is_lost))
 
@@ -302,6 +343,10 @@ def _data_directory(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _unheard(_event: Event) -> None:
+    """Nobody counts or logs what a command does for itself."""
 
 
 def _said(loaded: LoadedPolicy) -> str:

@@ -42,7 +42,13 @@ class _Nowhere(io.StringIO):
 
 def _show(report: "Report") -> None:
     rows = [
-        [pull.title, _cut(pull.asked), pull.answered, _cut(pull.why), "yes" if pull.is_as_expected else "no"]
+        [
+            pull.title,
+            _cut(pull.asked.partition("/")[2]),
+            pull.answered,
+            _cut(pull.why),
+            "yes" if pull.is_as_expected else "no",
+        ]
         for pull in report.pulls
     ]
     table(["image", "asked", "answered", "why", "as expected"], rows)

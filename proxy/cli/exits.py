@@ -1,6 +1,7 @@
 """Exit codes, settled in the documentation, and which error of the tree ends with which. Scripts hold on to these."""
 
 import sys
+import traceback
 from collections.abc import Callable
 
 from proxy.errors import (
@@ -64,16 +65,16 @@ def tell(error: PratiqueError) -> int:
 
 
 def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
-    """Run `work`; what it raises becomes words and an exit code. A defect of ours is one line, unless debugging."""
+    """Run `work`; what it raises becomes words and an exit code. Where it was raised is shown when debugging."""
     try:
         return work() or OK
     except PratiqueError as error:
         if is_debugging:
-            raise
+            traceback.print_exc()
         return tell(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last place where a defect can become a sentence
         if is_debugging:
-            raise
+            traceback.print_exc()
         first = str(error).partition("\n")[0]
         complain(
             f"{type(error).__name__}: {first}; this is a defect of pratique, please report it "

@@ -41,7 +41,7 @@ def explain(
 
 
 async def _found(config: "Config", what: str) -> Mapping[str, Any] | None:
-    from proxy.cli.state import opened_state
+    from proxy.bootstrap import opened_state
     from proxy.oci.reference import ImageName
     from proxy.pipeline.refusals import read_refusal
 

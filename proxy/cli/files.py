@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.cli.exits import complain
 from proxy.errors import ConfigError
 
 if TYPE_CHECKING:  # pydantic loads when a file is read, not when `version` is asked
@@ -48,7 +47,7 @@ def load_config(given: Path | None) -> "Config":
     return load(config_path(given), env=os.environ)
 
 
-def load_all(given: Path | None, *, warns: bool = False) -> "tuple[Config, LoadedPolicy]":
+def load_all(given: Path | None) -> "tuple[Config, LoadedPolicy]":
     """The configuration, and the policy with its keys and lock, as they are on the disk now."""
     from datetime import UTC, datetime
 
@@ -56,7 +55,4 @@ def load_all(given: Path | None, *, warns: bool = False) -> "tuple[Config, Loade
     from proxy.observe import logs
 
     logs.configure(format="console", level="warning")
-    config, loaded = load_both(config_path(given), env=os.environ, now=datetime.now(UTC))
-    for warning in (*config.warnings, *loaded.warnings) if warns else ():
-        complain(warning, word="warning")
-    return config, loaded
+    return load_both(config_path(given), env=os.environ, now=datetime.now(UTC))

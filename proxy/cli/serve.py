@@ -53,9 +53,11 @@ def serve(
     if workers != 1:
         complain(f"--workers {workers}: this version runs one process; leave it out, or write 1")
         return USAGE
-    settings, _ = load_all(config, warns=True)
+    settings, loaded = load_all(config)
     console = LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON
     logs.configure(format=log_format or console, level=log_level)
+    for warning in (*settings.warnings, *loaded.warnings):
+        _log("configuration", level="warning", message=warning)
     return uvloop.run(_serve(settings))
 
 
@@ -72,8 +74,8 @@ async def _serve(config: "Config") -> int | None:
     if signals.reload_wanted:
         proxy.reload()
     await signals.stopped.wait()
+    signals.stopped.clear()  # before a word is said: whoever reads it may send the second signal at once
     _log("draining", up_to_seconds=config.limits.drain_seconds)
-    signals.stopped.clear()
     is_drained = await signals.unless_stopped(proxy.stop())
     _log("stopped", drained=is_drained)
     return None

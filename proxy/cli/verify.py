@@ -1,11 +1,8 @@
 """`pratique verify`: the same judgement that a pull gets, made afresh, without a running proxy and leaving nothing behind."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -76,8 +73,10 @@ def verify(
 
 async def examine(config: "Config", loaded: "LoadedPolicy", asked: "ImageName") -> Verified:
     """Judge `asked` as it stands at its upstream now. Raise Inconclusive, an UpstreamError, or what is absent."""
+    from proxy.bootstrap import passing_pipeline
+
     try:
-        async with asyncio.timeout(config.limits.gather_seconds), _pipeline(config, loaded) as pipeline:
+        async with asyncio.timeout(config.limits.gather_seconds), passing_pipeline(config, loaded) as pipeline:
             return await _examine(config, loaded, asked, pipeline)
     except TimeoutError:
         seconds = config.limits.gather_seconds
@@ -150,7 +149,8 @@ async def _notes(
 
 async def _pinned(config: "Config", asked: "ImageName") -> "Digest | None":
     """The pin in the state of this configuration; none where there is no state, or it cannot be read."""
-    from proxy.cli.state import opened_state, pin_book
+    from proxy.bootstrap import opened_state
+    from proxy.cli.state import pin_book
     from proxy.oci.reference import Tag
 
     assert isinstance(asked.reference, Tag), "a digest has no pin"
@@ -159,34 +159,6 @@ async def _pinned(config: "Config", asked: "ImageName") -> "Digest | None":
             pin = await pin_book(store).get(asked.repository, asked.reference)
             return pin.digest if pin else None
     return None
-
-
-@asynccontextmanager
-async def _pipeline(config: "Config", loaded: "LoadedPolicy") -> "AsyncIterator[Pipeline]":
-    """The rooms of a proxy over a state in memory and a folder that ends with the command."""
-    from proxy.bootstrap import build_pipeline
-    from proxy.content.filesystem import FilesystemStore
-    from proxy.state.memory import MemoryStore
-    from proxy.upstream.registry import Limits, Upstreams
-
-    with tempfile.TemporaryDirectory(prefix="pratique-verify-") as folder:
-        content = FilesystemStore(Path(folder), rotted=lambda _digest, _what: None)
-        limits = Limits(stall=config.limits.stall_seconds)
-        upstreams = Upstreams(config.upstreams, default=config.default_upstream, emit=_unheard, limits=limits)
-        pipeline = build_pipeline(
-            config, loaded, content=content, state=MemoryStore(), upstreams=upstreams, emit=_unheard, fills_ahead=0
-        )
-        try:
-            yield pipeline
-        finally:
-            await pipeline.pull.close()
-            await pipeline.rooms.fills.close()
-            await upstreams.close()
-            content.close()
-
-
-def _unheard(_event: object) -> None:
-    """Nobody counts or logs what a command does for itself."""
 
 
 def _show(found: Verified) -> None:

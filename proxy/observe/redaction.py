@@ -39,6 +39,8 @@ _CUTS = (
 )
 # Each of the patterns above needs one of these; most fields of a line have none, and a line is written for each request.
 _ANNOUNCES = re.compile(r"[\s=:]|eyJ|-----BEGIN")
+# But for its colon: the reference of most requests, and the nine patterns cost as much as all the rest of a line.
+_DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
 # C0, DEL, C1, line and paragraph separators, and marks that turn the direction of what follows on a terminal.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -49,7 +51,7 @@ def redact(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    if not _ANNOUNCES.search(text):
+    if not _ANNOUNCES.search(text) or _DIGEST.fullmatch(text):
         return text
     for pattern, instead in _CUTS:
         text = pattern.sub(instead, text)

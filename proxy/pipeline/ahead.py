@@ -13,6 +13,7 @@ from proxy.pipeline.fill import Fills
 from proxy.pipeline.standing import Regime
 
 _QUEUE = 256  # blobs waiting; more are left for the client to ask for
+_CHILDREN = 16  # of one index; the rule's platforms are seldom more than two
 _OFFERED = 10_000  # manifests remembered as offered
 
 
@@ -57,11 +58,12 @@ class Ahead:
 
     def _named_children(self, repository: Repository, index: Index) -> list[Digest]:
         named = self._regime.current.rule(repository).platforms
-        return [
+        children = [
             child.digest
             for child in index.manifests
             if child.platform is not None and any(each.covers(child.platform) for each in named)
         ]
+        return children[:_CHILDREN]
 
     async def _work(self) -> None:
         while True:

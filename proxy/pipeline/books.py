@@ -29,6 +29,11 @@ class Book:
         self._keep(key, found)
         return found
 
+    async def fresh(self, key: str) -> tuple[Any, int, float | None] | None:
+        """As it is in the store now, whoever wrote it."""
+        self._memory.pop(key, None)
+        return await self.get(key)
+
     async def put(self, key: str, value: Mapping[str, Any], *, expires_at: float | None = None) -> None:
         entry = await self._store.put(self._name, key, _write(value), expires_at=expires_at)
         self._keep(key, (value, entry.version, expires_at))

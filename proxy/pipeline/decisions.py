@@ -24,7 +24,8 @@ class Decisions:
             if decision is None or decision.key != key:
                 return None
             self._remember(decision)
-        return decision if decision.holds(now) else None
+        is_of_the_future = not decision.is_allow and decision.made_at > now  # the clock was set back since
+        return decision if decision.holds(now) and not is_of_the_future else None
 
     async def keep(self, decision: Decision) -> None:
         if not decision.is_conclusive:

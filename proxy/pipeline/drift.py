@@ -60,7 +60,13 @@ class DriftWatch:
         except PratiqueError:
             offered = None  # out of reach, or no longer allowed: nothing new is known
         if offered is None or offered == pin.digest:
-            await self._pins.checked(pin, now=self._clock.now(), offered=pin.offered if offered is None else None)
+            kept = pin if offered is None else None
+            await self._pins.checked(
+                pin,
+                now=self._clock.now(),
+                offered=kept.offered if kept else None,
+                summary=kept.offered_summary if kept else None,
+            )
             return False
         return await self._drifted(pin, offered)
 

@@ -78,7 +78,7 @@ class Fills:
         Raise ContentMismatch for half a minute after a mismatch, BlobUnknown, an UpstreamError or StorageError.
         """
         for _ in range(_LOOKS):
-            self._refuse_mismatched(blob.digest)
+            self.refuse_mismatched(blob.digest)
             fill = self._fills.get(blob.digest)
             outcome = "coalesced"
             if fill is None:
@@ -98,6 +98,7 @@ class Fills:
             body = self._follow(fill)
             if body is not None:
                 return _sized(body, blob), outcome
+            await self._end(fill)
         raise StorageError("the blob comes and goes; see who else writes to the content directory", retry_after=1)
 
     @property
@@ -112,7 +113,14 @@ class Fills:
             return None
         if fill.partial is None or self._fills.get(fill.blob.digest) is not fill:
             return None
-        return fill.partial.follow()
+        with contextlib.suppress(StorageError):  # it ended, and what became of it is being written down
+            return fill.partial.follow()
+        return None
+
+    async def _end(self, fill: Fill) -> None:
+        """What ended is looked at again only when all of its end is known: stored, mismatched or given up."""
+        if fill.task is not None:
+            await asyncio.wait({fill.task})
 
     def _start(self, repository: Repository, blob: Descriptor) -> Fill:
         if self._is_closing:
@@ -134,7 +142,7 @@ class Fills:
             await self._give_up(fill, UpstreamUnavailable("the proxy is stopping; ask again", retry_after=5))
         except ContentMismatch as error:
             outcome = "mismatch"
-            self._mismatched[fill.blob.digest] = (time.monotonic() + MISMATCH_SECONDS, error.message)
+            self._note_mismatch(fill.blob.digest, error.message)
             await self._give_up(fill, error, keep=False)
         except PratiqueError as error:
             await self._give_up(fill, error, keep=not isinstance(error, BlobUnknown))
@@ -166,11 +174,17 @@ class Fills:
             error = failure
         fill.fail(error)
 
-    def _refuse_mismatched(self, digest: Digest) -> None:
+    def refuse_mismatched(self, digest: Digest) -> None:
+        """Raise ContentMismatch within half a minute after other bytes came for this digest."""
         until, message = self._mismatched.get(digest, (0.0, ""))
         if time.monotonic() < until:
             raise ContentMismatch(message, retry_after=int(MISMATCH_SECONDS))
         self._mismatched.pop(digest, None)
+
+    def _note_mismatch(self, digest: Digest, message: str) -> None:
+        now = time.monotonic()
+        self._mismatched = {each: noted for each, noted in self._mismatched.items() if now < noted[0]}
+        self._mismatched[digest] = (now + MISMATCH_SECONDS, message)
 
     async def close(self) -> None:
         """Stop every transfer; what was received is kept, to be taken up again."""

@@ -16,6 +16,9 @@ from proxy.verify import lookup
 from proxy.verify.evidence import Found, Rejection
 
 _AT_ONCE = 8  # evidence fetches side by side for one image
+# A simple-signing payload is some hundred bytes. All that one image's search may hold at once hangs on these (T08).
+_MAX_PAYLOAD = 64 * 1024
+_MAX_PAYLOADS = 1024 * 1024  # of one evidence manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,12 @@ class Gathered:
     gaps: tuple[str, ...] = ()
     proofs: tuple[Proof, ...] = field(default=(), repr=False)
 
+    def with_more(self, later: "Gathered") -> "Gathered":
+        """What is stored and what the upstream has prove together: neither need hold all of it."""
+        fetched = {(proof.place, proof.manifest.digest) for proof in later.proofs}
+        kept = [proof for proof in self.proofs if (proof.place, proof.manifest.digest) not in fetched]
+        return _gathered([*kept, *later.proofs], (*self.rejections, *later.rejections), (*self.gaps, *later.gaps))
+
 
 class Gatherer:
     def __init__(self, content: ContentStore, upstreams: Upstreams, parentage: Parentage) -> None:
@@ -51,7 +60,7 @@ class Gatherer:
             raw = await self._content.read(known.digest, limit=MAX_MANIFEST)
             manifest = _parsed(raw, known.digest, known.media_type) if raw is not None else None
             if manifest is not None:
-                proofs.append(Proof(known.place or "stored", manifest, await self._stored_blobs(manifest)))
+                proofs.append(Proof(known.places(subject)[0], manifest, await self._stored_blobs(manifest)))
         return _gathered(proofs, (), ())
 
     async def fetch(self, repository: Repository, subject: Digest) -> Gathered:
@@ -74,7 +83,7 @@ class Gatherer:
 
     async def _stored_blobs(self, manifest: Manifest) -> dict[Digest, bytes]:
         layers = lookup.signature_layers(manifest)[0]
-        read = {layer.digest: await self._content.read(layer.digest, limit=lookup.MAX_EVIDENCE) for layer in layers}
+        read = {layer.digest: await self._content.read(layer.digest, limit=_MAX_PAYLOAD) for layer in layers}
         return {digest: raw for digest, raw in read.items() if raw is not None}
 
 
@@ -158,6 +167,9 @@ class Search:
             self.rejections.append(Rejection(place, manifest.digest, "it holds no signature that can be read here"))
             return
         wanted = {layer.digest: layer for layer in layers}
+        if sum(layer.size for layer in wanted.values()) > _MAX_PAYLOADS:
+            self.rejections.append(Rejection(place, manifest.digest, "its signatures are larger than signatures are"))
+            return
         config = asyncio.create_task(self._config(manifest.config))
         read = await asyncio.gather(*(self._blob(each, place) for each in wanted.values()))
         blobs = {each.digest: raw for each, raw in zip(wanted.values(), read, strict=True) if raw is not None}
@@ -167,19 +179,19 @@ class Search:
         """Kept for whoever verifies behind us; it proves nothing, so that it may be missing."""
         try:
             async with self._slots:
-                raw = await self._registry.small_blob(self._repository, config.digest, limit=lookup.MAX_EVIDENCE)
+                raw = await self._registry.small_blob(self._repository, config.digest, limit=_MAX_PAYLOAD)
         except PratiqueError:
             return {}
         return {config.digest: raw}
 
     async def _blob(self, descriptor: Descriptor, place: str) -> bytes | None:
-        if descriptor.size > lookup.MAX_EVIDENCE:
-            self.rejections.append(Rejection(place, descriptor.digest, "it is larger than evidence may be"))
+        if descriptor.size > _MAX_PAYLOAD:
+            self.rejections.append(Rejection(place, descriptor.digest, "it is larger than signatures are"))
             return None
         try:
             async with self._slots:
                 return await self._registry.small_blob(
-                    self._repository, descriptor.digest, limit=min(lookup.MAX_EVIDENCE, max(descriptor.size, 1))
+                    self._repository, descriptor.digest, limit=max(descriptor.size, 1)
                 )
         except ContentMismatch as error:  # T04
             self.rejections.append(Rejection(place, descriptor.digest, error.message))

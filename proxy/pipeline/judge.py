@@ -18,7 +18,7 @@ from proxy.pipeline.gather import Gathered, Gatherer, Proof
 from proxy.pipeline.manifests import Manifests
 from proxy.pipeline.parentage import Parentage
 from proxy.pipeline.standing import Regime, Standing
-from proxy.policy.decision import Decision, Verdict
+from proxy.policy.decision import Check, Decision, Verdict
 from proxy.policy.evaluate import Case, decision_key, evaluate, exceptions_in_force, revoked_reason
 from proxy.policy.rules import Rule
 from proxy.verify.prove import prove_all
@@ -71,12 +71,25 @@ class Judge:
 
     async def remembered(self, repository: Repository, digest: Digest) -> Decision | None:
         """(3) The Decision that holds under everything that stands now; None where there is none. Raise Revoked."""
+        self.require_not_revoked(repository, digest)
         standing = self._regime.current
         rule = standing.rule(repository)
-        if reason := revoked_reason(standing.policy, digest):
-            raise Revoked(f"revoked: {reason}")
         now = self._clock.now()
         return await self._decisions.get(_key(standing, rule, repository, digest, now), now)
+
+    def require_not_revoked(self, repository: Repository, digest: Digest) -> None:
+        """Raise Revoked: at each request, whatever is remembered, and before a byte of it is fetched."""
+        standing = self._regime.current
+        reason = revoked_reason(standing.policy, digest)
+        if reason is None:
+            return
+        decision = _revoked(standing, standing.rule(repository), repository, digest, f"revoked: {reason}", self._clock)
+        raise Revoked(decision.summary, record=decision.to_record())
+
+    async def _is_whole(self, decision: Decision) -> bool:
+        """Whether what an allow rests on is recorded still; where that was lost, it is judged and recorded again."""
+        known = (await self._parentage.family(decision.repository)).known.get(decision.digest)
+        return not decision.is_allow or (known is not None and known.kind == "root")
 
     async def judge(
         self, repository: Repository, digest: Digest, *, fetched: Manifest | Index | None = None
@@ -86,7 +99,7 @@ class Judge:
         What is allowed is stored with its evidence and recorded as a root before this returns. What is not leaves nothing.
         """
         decision = await self.remembered(repository, digest)
-        if decision is not None:
+        if decision is not None and await self._is_whole(decision):
             return Judgement(decision, fetched, is_fresh=False)
         standing = self._regime.current
         began = time.monotonic()
@@ -120,8 +133,9 @@ class Judge:
         outcome = evaluate(case)
         if isinstance(outcome, Decision):
             return outcome, ()
+        gathered = Gathered()
         for gather in (self._gatherer.stored, self._gatherer.fetch):
-            gathered = await gather(case.repository, case.digest)
+            gathered = gathered.with_more(await gather(case.repository, case.digest))
             outcome = evaluate(await _proved(standing, case, gathered))
             is_last = gather == self._gatherer.fetch
             if isinstance(outcome, Decision) and (is_last or (outcome.is_allow and not outcome.is_warned)):
@@ -149,6 +163,29 @@ class Judge:
             await self._manifests.keep(decision.repository, manifest)
             await self._parentage.remember(decision.repository, manifest, kind="root")
         await self._decisions.keep(decision)
+
+
+def _revoked(
+    standing: Standing, rule: Rule, repository: Repository, digest: Digest, summary: str, clock: Clock
+) -> Decision:
+    """What is told and recorded of it; never kept, since revocation is asked at each request."""
+    now = clock.now()
+    return Decision(
+        key=_key(standing, rule, repository, digest, now),
+        verdict=Verdict.DENY,
+        repository=repository,
+        digest=digest,
+        rule=rule.match,
+        mode=rule.mode,
+        summary=summary,
+        reason=Revoked.reason,
+        checks=(Check("revoked", "revoked", passed=False, summary=summary),),
+        rejections=(),
+        evidence=(),
+        identities=(),
+        made_at=now,
+        expires_at=now,
+    )
 
 
 def _key(standing: Standing, rule: Rule, repository: Repository, digest: Digest, now: datetime) -> str:

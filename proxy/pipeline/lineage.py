@@ -1,8 +1,10 @@
 """Under which admitted root a digest stands, looked up at each request and by nothing else (promise 1)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from proxy.errors import Inconclusive, PratiqueError, Revoked, UpstreamError
+from proxy.errors import PolicyError, PratiqueError, StorageError
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
@@ -11,7 +13,7 @@ from proxy.pipeline.manifests import Manifests
 from proxy.pipeline.parentage import Family, Known, Parentage
 from proxy.pipeline.standing import Regime
 from proxy.policy.decision import Decision, Verdict
-from proxy.policy.evaluate import permits_platform, revoked_reason
+from proxy.policy.evaluate import permits_platform
 
 _DEPTH = 4  # index in index in index: no tool nests deeper
 
@@ -33,6 +35,9 @@ class Stand:
         return self.decision.is_allow and self.refusal is None
 
 
+Walk: TypeAlias = Callable[["Look"], Awaitable[Stand | None]]
+
+
 class Lineage:
     def __init__(self, regime: Regime, parentage: Parentage, judge: Judge, manifests: Manifests) -> None:
         self._regime = regime
@@ -45,48 +50,75 @@ class Lineage:
 
         Raise Revoked, and what made a root's Decision impossible where no other root admits it.
         """
-        look = await self._look(repository)
-        return look.result(await look.manifest(digest, depth=0))
+        return await self._stand(repository, lambda look: look.manifest(digest, depth=0))
 
     async def of_blob(self, repository: Repository, digest: Digest) -> Stand | None:
         """The same for a config or layer, under the manifests that name it."""
-        look = await self._look(repository)
-        return look.result(await look.blob(digest))
+        return await self._stand(repository, lambda look: look.blob(digest))
 
-    async def _look(self, repository: Repository) -> "Look":
+    async def recall_blob(self, repository: Repository, digest: Digest) -> Stand | None:
+        """The same where recorded Decisions admit it: no network, no judging. None where it takes more than that."""
+        look = await self._look(repository, is_recalling=True)
+        return await look.blob(digest)
+
+    async def _stand(self, repository: Repository, walk: Walk) -> Stand | None:
+        """What is recorded first: a root that must be judged again never holds up what stands under another one."""
+        recalled = await walk(await self._look(repository, is_recalling=True))
+        if recalled is not None:
+            return recalled
+        look = await self._look(repository, is_recalling=False)
+        return look.result(await walk(look))
+
+    async def _look(self, repository: Repository, *, is_recalling: bool) -> "Look":
         family = await self._parentage.family(repository)
-        return Look(self._regime, family, repository, self._judge, self._manifests)
+        return Look(self._regime, family, repository, self._judge, self._manifests, is_recalling=is_recalling)
 
 
 class Look:
-    """One walk from a digest up to its roots. The first admitting root ends it; refusals and failures are kept until then."""
+    """One walk from a digest up to its roots. The first admitting root ends it; refusals and failures are kept until then.
+
+    `is_recalling`: only recorded Decisions count, and nothing is fetched.
+    """
 
     def __init__(
-        self, regime: Regime, family: Family, repository: Repository, judge: Judge, manifests: Manifests
+        self,
+        regime: Regime,
+        family: Family,
+        repository: Repository,
+        judge: Judge,
+        manifests: Manifests,
+        *,
+        is_recalling: bool,
     ) -> None:
         self._standing = regime.current
         self._family = family
         self._repository = repository
         self._judge = judge
         self._manifests = manifests
+        self._is_recalling = is_recalling
         self._refused: Stand | None = None
+        self._denial: PolicyError | None = None
         self._failure: PratiqueError | None = None
 
     def result(self, admitted: Stand | None) -> Stand | None:
         if admitted is None and self._failure is not None:
             raise self._failure
+        if admitted is None and self._refused is None and self._denial is not None:
+            raise self._denial
         return admitted or self._refused
 
     async def blob(self, digest: Digest) -> Stand | None:
-        self._require_not_revoked(digest)
-        for parent, descriptor in list(self._family.parents_of_blob.get(digest, {}).items()):
+        if self._is_revoked(digest):
+            return None
+        for parent, descriptor in self._family.parents_of(digest):
             stand = await self.manifest(parent, depth=0)
             if stand is not None:
                 return Stand(stand.root, stand.decision, descriptor)
         return None
 
     async def manifest(self, digest: Digest, *, depth: int) -> Stand | None:
-        self._require_not_revoked(digest)
+        if self._is_revoked(digest):
+            return None
         known = self._family.known.get(digest)
         if known is not None and known.kind == "root":
             stand = await self._root(digest)
@@ -97,16 +129,28 @@ class Look:
         return await self._child(digest, known, depth) or await self._evidence(known, depth)
 
     async def _root(self, digest: Digest) -> Stand | None:
+        """Whatever is wrong with one root is no reason to refuse what stands under another."""
         try:
-            decision = (await self._judge.judge(self._repository, digest)).decision
+            decision = await self._decision(digest)
+            if decision is None:
+                return None
             if decision.is_allow:
                 return Stand(digest, decision, None)
-            self._refused = self._refused or Stand(digest, decision, None, decision.summary)
             if decision.verdict is Verdict.INCONCLUSIVE:
                 raise_for(decision)
-        except (Inconclusive, UpstreamError) as error:
-            self._failure = error
+            self._refused = self._refused or Stand(digest, decision, None, decision.summary)
+        except StorageError:
+            raise
+        except PolicyError as error:
+            self._denial = self._denial or error
+        except PratiqueError as error:
+            self._failure = self._failure or error
         return None
+
+    async def _decision(self, digest: Digest) -> Decision | None:
+        if self._is_recalling:
+            return await self._judge.remembered(self._repository, digest)
+        return (await self._judge.judge(self._repository, digest)).decision
 
     async def _child(self, digest: Digest, known: Known | None, depth: int) -> Stand | None:
         for parent, descriptor in list(self._family.parents_of_manifest.get(digest, {}).items()):
@@ -121,23 +165,30 @@ class Look:
         return None
 
     async def _evidence(self, known: Known | None, depth: int) -> Stand | None:
-        if known is None or known.parent is None:
-            return None
-        stand = await self.manifest(known.parent, depth=depth + 1)
-        if stand is None:
-            return None
-        return Stand(stand.root, stand.decision, Descriptor(known.media_type, known.digest, known.size))
+        for parent in dict.fromkeys(parent for parent, _ in known.proves) if known else ():
+            stand = await self.manifest(parent, depth=depth + 1)
+            if stand is not None and known is not None:
+                return Stand(stand.root, stand.decision, Descriptor(known.media_type, known.digest, known.size))
+        return None
 
     async def _platform_refusal(self, known: Known | None, child: Descriptor) -> str | None:
         """Why the rule does not permit this child of an Index; one that names no platform is asked for its config."""
         rule = self._standing.rule(self._repository)
         platform = child.platform
+        if platform is None and rule.platforms and known is None:
+            return None  # it was not fetched yet: whoever fetches it looks again
         if platform is None and rule.platforms and known is not None and not known.is_index:
+            if self._is_recalling:
+                return "its config must be looked at"
             manifest = await self._manifests.get(self._repository, child.digest)
             platform = await self._manifests.platform(self._repository, manifest)
         check = permits_platform(rule, platform, is_child=True)
         return None if check.passed else check.summary
 
-    def _require_not_revoked(self, digest: Digest) -> None:
-        if reason := revoked_reason(self._standing.policy, digest):
-            raise Revoked(f"revoked: {reason}")
+    def _is_revoked(self, digest: Digest) -> bool:
+        try:
+            self._judge.require_not_revoked(self._repository, digest)
+        except PolicyError as error:
+            self._denial = self._denial or error
+            return True
+        return False

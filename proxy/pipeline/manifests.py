@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from proxy.content.store import ContentStore
-from proxy.errors import ContentMismatch, ManifestInvalid, NotAllowed
+from proxy.errors import BlobUnknown, ContentMismatch, Inconclusive, ManifestInvalid, NotAllowed
 from proxy.oci import mediatype
 from proxy.oci.config import platform_of
 from proxy.oci.descriptor import Platform
@@ -39,7 +39,13 @@ class Manifests:
         if held is not None:
             self._memory.move_to_end((repository, digest))
             return held
-        return await self._stored(repository, digest) or await self.fetch(repository, digest)
+        stored = await self._stored(repository, digest)
+        if stored is not None:
+            return stored
+        manifest = await self.fetch(repository, digest)
+        if digest in (await self._parentage.family(repository)).known:  # it was admitted, and its bytes were lost here
+            await self.keep(repository, manifest)
+        return manifest
 
     async def keep(self, repository: Repository, manifest: Manifest | Index) -> None:
         """Store an admitted manifest, and hold it in memory."""
@@ -57,7 +63,10 @@ class Manifests:
         raw = await self._content.read(manifest.config.digest, limit=_MAX_CONFIG)
         if raw is None:
             registry = self._upstreams.registry(repository.upstream)
-            raw = await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
+            try:
+                raw = await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
+            except BlobUnknown as error:
+                raise Inconclusive(f"its platform cannot be told: {error.message}", retry_after=30) from error
         try:
             return platform_of(raw) or Platform("unknown", "unknown")
         except ManifestInvalid as error:

@@ -5,8 +5,9 @@ Index names it; as evidence, because it proves something of an admitted subject.
 never that it is admitted still: that is looked up at its root at each request.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,16 @@ from proxy.oci.reference import Repository
 from proxy.pipeline.books import Book
 from proxy.state.store import StateStore
 
+_KINDS = ("evidence", "child", "root")  # each says more than the one before
 _REPOSITORIES = 1_000  # repositories whose families are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`kind`: root | child | evidence. `names` are children of an Index, else config and layers. `parent`: evidence only."""
+    """`kind`: root | child | evidence. `names` are children of an Index, else config and layers.
+
+    `proves` are (subject, place) of which it is evidence: one manifest may lie in two places, and speak of two images.
+    """
 
     digest: Digest
     media_type: str
@@ -31,9 +36,11 @@ class Known:
     kind: str
     is_index: bool
     names: tuple[Descriptor, ...]
-    place: str | None = None
-    parent: Digest | None = None
+    proves: tuple[tuple[Digest, str], ...] = ()
     artifact_type: str | None = None
+
+    def places(self, subject: Digest) -> tuple[str, ...]:
+        return tuple(place for each, place in self.proves if each == subject)
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -43,8 +50,7 @@ class Known:
             "kind": self.kind,
             "isIndex": self.is_index,
             "names": [[d.media_type, str(d.digest), d.size, str(d.platform or "")] for d in self.names],
-            "place": self.place,
-            "parent": str(self.parent) if self.parent else None,
+            "proves": [[str(subject), place] for subject, place in self.proves],
             "artifactType": self.artifact_type,
         }
 
@@ -60,8 +66,7 @@ class Known:
                 Descriptor(media_type, Digest.parse(digest), size, Platform.parse(platform) if platform else None)
                 for media_type, digest, size, platform in record["names"]
             ),
-            place=record["place"],
-            parent=Digest.parse(record["parent"]) if record["parent"] else None,
+            proves=tuple((Digest.parse(subject), str(place)) for subject, place in record["proves"]),
             artifact_type=record["artifactType"],
         )
 
@@ -80,8 +85,13 @@ class Family:
         parents = self.parents_of_manifest if known.is_index else self.parents_of_blob
         for descriptor in known.names:
             parents.setdefault(descriptor.digest, {})[known.digest] = descriptor
-        if known.parent:
-            self.evidence_of.setdefault(known.parent, {})[known.digest] = known
+        for subject, _ in known.proves:
+            self.evidence_of.setdefault(subject, {})[known.digest] = known
+
+    def parents_of(self, blob: Digest) -> list[tuple[Digest, Descriptor]]:
+        """Who names this blob, evidence last: what an image says of its layers counts before what is said beside it."""
+        parents = self.parents_of_blob.get(blob, {})
+        return sorted(parents.items(), key=lambda parent: self.known[parent[0]].kind == "evidence")
 
     def unfetched(self) -> list[tuple[Digest, Descriptor]]:
         """Children that an admitted Index names and that were not asked for yet: (parent, child)."""
@@ -97,11 +107,13 @@ class Parentage:
     def __init__(self, store: StateStore) -> None:
         self._book = Book(store, "manifests", limit=0)  # families are the memory
         self._families: OrderedDict[Repository, Family] = OrderedDict()
+        self._forgotten = 0
+        self._turn = asyncio.Lock()
 
     async def family(self, repository: Repository) -> Family:
         family = self._families.get(repository)
         if family is None:
-            records = await self._book.scan(f"{repository}@")
+            records = await self._read(repository)
             family = self._families.setdefault(repository, Family())
             for _, record in records:
                 known = _parse(record)
@@ -112,6 +124,13 @@ class Parentage:
         self._families.move_to_end(repository)
         return family
 
+    async def _read(self, repository: Repository) -> Sequence[tuple[str, Any]]:
+        while True:
+            forgotten = self._forgotten
+            records = await self._book.scan(f"{repository}@")
+            if forgotten == self._forgotten:  # else somebody else wrote while we read
+                return records
+
     async def remember(
         self,
         repository: Repository,
@@ -121,27 +140,31 @@ class Parentage:
         place: str | None = None,
         parent: Digest | None = None,
     ) -> Known:
-        """Write what an admitted manifest names. A root stays a root; a child that gets a Decision of its own becomes one."""
-        family = await self.family(repository)
-        before = family.known.get(manifest.digest)
-        if before is not None and before.kind in (kind, "root"):
-            return before
-        known = Known(
-            digest=manifest.digest,
-            media_type=manifest.media_type,
-            size=len(manifest.raw),
-            kind=kind,
-            is_index=manifest.is_index,
-            names=manifest.children if manifest.is_index else manifest.blobs,
-            place=place or (before.place if before else None),
-            parent=parent or (before.parent if before else None),
-            artifact_type=manifest.artifact_type or _config_type(manifest),
-        )
-        await self._book.put(f"{repository}@{manifest.digest}", known.to_record())
-        family.add(known)
+        """Write what an admitted manifest names. A root stays a root; a child that gets a Decision of its own becomes one.
+
+        `place` and `parent` come together, with evidence.
+        """
+        proves = {(parent, place): None} if parent is not None and place is not None else {}
+        async with self._turn:
+            before = (await self.family(repository)).known.get(manifest.digest)
+            known = Known(
+                digest=manifest.digest,
+                media_type=manifest.media_type,
+                size=len(manifest.raw),
+                kind=max(kind, before.kind if before else kind, key=_KINDS.index),
+                is_index=manifest.is_index,
+                names=manifest.children if manifest.is_index else manifest.blobs,
+                proves=tuple({**dict.fromkeys(before.proves if before else ()), **proves}),
+                artifact_type=manifest.artifact_type or _config_type(manifest),
+            )
+            if before is not None and (before.kind, before.proves) == (known.kind, known.proves):
+                return before
+            await self._book.put(f"{repository}@{manifest.digest}", known.to_record())
+            (await self.family(repository)).add(known)  # the one that is in memory now
         return known
 
     def forget(self) -> None:
+        self._forgotten += 1
         self._families.clear()
 
 

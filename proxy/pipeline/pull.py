@@ -121,6 +121,7 @@ class Pull:
             descriptor = stand.descriptor
             assert descriptor is not None, "a blob stands under what names it"
             if request.is_head:
+                self._rooms.fills.refuse_mismatched(request.digest)
                 return BlobAnswer(request.digest, descriptor.size, repository, "hit", None)
             body, outcome = await _within(deadline, self._rooms.fills.body(repository, descriptor))
         return BlobAnswer(request.digest, descriptor.size, repository, outcome, body)
@@ -166,7 +167,7 @@ class Pull:
 
     async def _join(self, key: tuple[object, ...], work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """One work for all who ask for the same under the same policy; each waits as long as a client may."""
-        generation = self._rooms.regime.current.generation
+        generation = self._rooms.table.generation  # it grows with each policy, and with each pin that moves (T62)
         return await self._flights.join((*key, generation), work, wait_seconds=self._request_seconds)
 
     # (2-6) for a manifest ---------------------------------------------------------------------------------------------
@@ -220,6 +221,7 @@ class Pull:
         if is_fresh:
             await self._rooms.manifests.keep(repository, manifest)
             await self._rooms.parentage.remember(repository, manifest, kind="child")
+        if is_fresh or (stand.descriptor is not None and stand.descriptor.platform is None):
             again = await self._rooms.lineage.of_manifest(repository, digest)  # its platform is known only now
             _require_admitted(again)
         self._rooms.ahead.offer(repository, manifest)
@@ -235,14 +237,25 @@ class Pull:
     # (2) for a blob ---------------------------------------------------------------------------------------------------
 
     async def _blob_stand(self, repository: Repository, digest: Digest) -> Stand:
+        """By what is recorded, at once; else judged and searched for, as long as a client waits."""
+        stand = await self._rooms.lineage.recall_blob(repository, digest)
+        if stand is not None:
+            return stand
+        try:
+            stand, _ = await self._join(("blob", repository, digest), lambda: self._find_blob(repository, digest))
+            if stand is None:
+                raise BlobUnknown(f"no admitted image of {repository} names {digest}; pull its manifest first")
+            _require_admitted(stand)
+        except PolicyError as error:
+            error.refusal = self._told_before(repository, error)
+            raise
+        return stand
+
+    async def _find_blob(self, repository: Repository, digest: Digest) -> Stand | None:
         stand = await self._rooms.lineage.of_blob(repository, digest)
         if stand is None and not await self._is_manifest(repository, digest):
-            await self._join(("find", repository, digest), lambda: self._rooms.finder.find(repository, digest))
+            await self._rooms.finder.find(repository, digest)
             stand = await self._rooms.lineage.of_blob(repository, digest)
-        if stand is None:
-            raise BlobUnknown(f"no admitted image of {repository} names {digest}; pull its manifest first")
-        if not stand.is_admitted:
-            self._refuse_blob(repository, stand)
         return stand
 
     async def _is_manifest(self, repository: Repository, digest: Digest) -> bool:
@@ -250,21 +263,20 @@ class Pull:
         family = await self._rooms.parentage.family(repository)
         return digest in family.known or digest in family.parents_of_manifest
 
-    def _refuse_blob(self, repository: Repository, stand: Stand) -> None:
-        """Say why its root is refused, with the id under which that root was refused."""
-        refusal = self._rooms.refusals.of_root(repository, stand.root)
-        try:
-            _require_admitted(stand)
-        except PolicyError as error:
-            error.refusal = refusal
-            raise
+    def _told_before(self, repository: Repository, error: PolicyError) -> str | None:
+        """The id under which the root of a refused blob was refused; None where its root is admitted, or was not asked for."""
+        record = error.record or {}
+        if "digest" not in record or record.get("verdict") == "allow":
+            return None
+        return self._rooms.refusals.of_root(repository, Digest.parse(str(record["digest"])))
 
     async def _permitted_tags(self, repository: Repository) -> tuple[str, ...]:
         """Only what policy permits; under `locked`, only what the lock file names."""
         standing = self._rooms.regime.current
         rule = standing.rule(repository)
         if rule.pinning == "locked":
-            return tuple(sorted(name for locked, name in standing.lock if locked == repository))
+            locked = {name for each, name in standing.lock if each == repository}
+            return tuple(sorted(name for name in locked if _is_listed(rule, name)))
         names = await self._rooms.upstreams.registry(repository.upstream).tags(repository)
         return tuple(sorted(name for name in set(names) if _is_listed(rule, name)))
 

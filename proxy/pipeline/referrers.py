@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from proxy.content.store import ContentStore
@@ -19,7 +19,8 @@ from proxy.state.store import StateStore
 from proxy.upstream.registry import Upstreams
 from proxy.verify import lookup
 
-_WRITTEN = 1_000  # fallback indexes that we wrote and that may be asked for by digest
+_WRITTEN = 256  # fallback indexes that we wrote and that may be asked for by digest
+_MAX_ANNOTATIONS = 4 * 1024  # bytes of a listed manifest's; with more it is listed without (T08: a listing stays small)
 _AT_ONCE = 8
 
 
@@ -52,7 +53,7 @@ class Witnesses:
         """Every referrer that may be served; raise an UpstreamError only where nothing complete was ever learned."""
         await self._refresh(f"{repository}@{subject}", lambda: self._discover(repository, subject))
         family = await self._parentage.family(repository)
-        known = [each for each in family.evidence_of.get(subject, {}).values() if each.place == "referrers"]
+        known = [each for each in family.evidence_of.get(subject, {}).values() if "referrers" in each.places(subject)]
         read = await asyncio.gather(*(self._describe(each) for each in known))
         return referrers.merge([each for each in read if each is not None])
 
@@ -91,7 +92,7 @@ class Witnesses:
         """Look at the upstream unless that was done lately; a failure is forgiven where a complete answer is remembered."""
         now = self._clock.now().timestamp()
         seen = await self._looked.get(key)
-        if seen is not None and now < seen[0]["at"] + self.refresh_seconds:
+        if seen is not None and 0 <= now - seen[0]["at"] < self.refresh_seconds:
             return
         try:
             await look()
@@ -115,7 +116,8 @@ class Witnesses:
     async def _take(self, repository: Repository, subject: Digest, digest: Digest) -> None:
         """Keep a listed referrer if it refers to the subject and can be nothing but evidence."""
         family = await self._parentage.family(repository)
-        if digest in family.evidence_of.get(subject, {}):
+        known = family.evidence_of.get(subject, {}).get(digest)
+        if known is not None and "referrers" in known.places(subject):
             return
         registry = self._upstreams.registry(repository.upstream)
         try:
@@ -131,10 +133,9 @@ class Witnesses:
         registry = self._upstreams.registry(repository.upstream)
         try:
             fetched = await registry.manifest(repository, evidence.tag)
+            manifest = parse_manifest(fetched.raw, digest=fetched.digest, content_type=fetched.content_type)
         except ManifestUnknown:
             return
-        try:
-            manifest = parse_manifest(fetched.raw, digest=fetched.digest, content_type=fetched.content_type)
         except ManifestInvalid as error:
             raise NotAllowed(f"what lies at {evidence.tag} is refused: {error.message}") from error
         if not is_evidence_manifest(manifest):
@@ -148,7 +149,7 @@ class Witnesses:
 
     async def _stored(self, repository: Repository, subject: Digest, place: str) -> Manifest | None:
         family = await self._parentage.family(repository)
-        known = [each for each in family.evidence_of.get(subject, {}).values() if each.place == place]
+        known = [each for each in family.evidence_of.get(subject, {}).values() if place in each.places(subject)]
         newest = await self._looked.get(f"{repository}:{place}:newest")
         known.sort(key=lambda each: newest is not None and str(each.digest) == newest[0]["digest"], reverse=True)
         for each in known:
@@ -173,5 +174,9 @@ class Witnesses:
             digest=manifest.digest,
             size=len(manifest.raw),
             artifact_type=manifest.artifact_type or manifest.config.media_type,
-            annotations=manifest.annotations,
+            annotations=manifest.annotations if _length(manifest.annotations) <= _MAX_ANNOTATIONS else {},
         )
+
+
+def _length(annotations: Mapping[str, str]) -> int:
+    return sum(len(key) + len(text) for key, text in annotations.items())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from proxy.errors import Inconclusive, PolicyError
+from proxy.errors import Inconclusive, PolicyError, StorageError
 from proxy.events import Event, Refused
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
@@ -43,7 +43,10 @@ class Refusals:
         refusal, is_new = self._identify((str(asker.client), asked, subject))
         message = error.message if error.message.startswith(name) else f"{asked}: {error.message}"
         if is_new:
-            await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
+            try:
+                await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
+            except StorageError:  # it stays a refusal (T56), and is recorded when it comes again
+                self._lately.pop((str(asker.client), asked, subject), None)
         said = type(error)(message, detail=error.detail, refusal=refusal, record=record)
         said.retry_after = error.retry_after
         return said
@@ -78,7 +81,9 @@ class Refusals:
             "decision": record or None,
         }
         repository = _repository(record)
-        if repository is not None and "digest" in record:
+        if (
+            repository is not None and record.get("verdict") != "allow"
+        ):  # an admitted root has children that are refused
             self._by_root[(repository, Digest.parse(record["digest"]))] = refusal
             while len(self._by_root) > _LIMIT:
                 self._by_root.popitem(last=False)

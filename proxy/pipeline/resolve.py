@@ -1,9 +1,10 @@
 """Step 2: a tag becomes a digest. Its lock or pin first, else the upstream; what a tag leads to is never followed silently."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proxy.errors import ManifestUnknown, NotAllowed, PolicyError, UpstreamError
+from proxy.errors import Inconclusive, PratiqueError, StorageError, UpstreamTimeout
 from proxy.events import DriftSeen, Event
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
@@ -13,6 +14,7 @@ from proxy.pipeline.judge import Judge, Judgement
 from proxy.pipeline.manifests import Manifests
 from proxy.pipeline.pins import Pin, Pins
 from proxy.pipeline.standing import Regime
+from proxy.policy.decision import Decision
 from proxy.policy.pins import AskUpstream, choose
 from proxy.policy.rules import Rule
 
@@ -37,13 +39,17 @@ class Resolver:
         pins: Pins,
         clock: Clock,
         emit: Callable[[Event], None],
+        *,
+        patience: float,
     ) -> None:
+        """`patience`: seconds that a tag with a pin waits for its upstream, well within what a client waits."""
         self._regime = regime
         self._manifests = manifests
         self._judge = judge
         self._pins = pins
         self._clock = clock
         self._emit = emit
+        self._patience = patience
 
     async def resolve(self, repository: Repository, tag: Tag) -> Resolved:
         """Resolve and judge: which of two digests a tag gets may hang on the Decision about the newer one."""
@@ -73,9 +79,9 @@ class Resolver:
     ) -> Resolved:
         """One look at the upstream: the manifest that is judged is the one that was fetched (T01)."""
         try:
-            manifest = await self._manifests.fetch(repository, tag)
-        except (UpstreamError, ManifestUnknown, NotAllowed):
-            if pin is None or choice.but_keep is None:
+            manifest = await self._fetch(repository, tag, is_kept=choice.but_keep is not None)
+        except PratiqueError as error:
+            if pin is None or choice.but_keep is None or isinstance(error, StorageError):
                 raise
             await self._pins.checked(pin, now=self._clock.now(), offered=pin.offered, summary=pin.offered_summary)
             return await self._kept(repository, choice.but_keep, rule)
@@ -83,17 +89,31 @@ class Resolver:
             return await self._first(repository, tag, rule, manifest)
         return await self._followed(repository, tag, rule, manifest, pin)
 
+    async def _fetch(self, repository: Repository, tag: Tag, *, is_kept: bool) -> Manifest | Index:
+        try:
+            async with asyncio.timeout(self._patience if is_kept else None):
+                return await self._manifests.fetch(repository, tag)
+        except TimeoutError:
+            raise UpstreamTimeout(f"{repository.upstream} does not say in time what {tag} is") from None
+
     async def _first(self, repository: Repository, tag: Tag, rule: Rule, manifest: Manifest | Index) -> Resolved:
         judgement = await self._judge.judge(repository, manifest.digest, fetched=manifest)
         decision = judgement.decision
         if not decision.is_allow or decision.is_warned:  # `warn` makes no pin
             return Resolved(manifest.digest, judgement, self._clock.now().timestamp())
+        await self._require_standing(decision)
         now = self._clock.now()
         winner = await self._pins.first(repository, tag, manifest.digest, now=now, by=_BY)
         if winner != manifest.digest:
             return await self._kept(repository, winner, rule)
         again = (now + rule.ttl).timestamp() if rule.pinning == "follow" else None
         return Resolved(manifest.digest, judgement, again)
+
+    async def _require_standing(self, decision: Decision) -> None:
+        """A pin rests on what stands when it is made, not on a policy that was replaced while this was judged."""
+        standing = await self._judge.remembered(decision.repository, decision.digest)
+        if standing is None or standing.key != decision.key:
+            raise Inconclusive("the policy was replaced while this was judged; ask again", retry_after=1)
 
     async def _followed(
         self, repository: Repository, tag: Tag, rule: Rule, manifest: Manifest | Index, pin: Pin
@@ -114,7 +134,11 @@ class Resolver:
     async def _candidate(self, repository: Repository, manifest: Manifest | Index) -> tuple[str, bool]:
         try:
             decision = (await self._judge.judge(repository, manifest.digest, fetched=manifest)).decision
-        except (PolicyError, UpstreamError) as error:
+            if decision.is_allow:
+                await self._require_standing(decision)
+        except StorageError:
+            raise
+        except PratiqueError as error:
             return error.message, False
         return decision.summary, decision.is_allow and not decision.is_warned
 

@@ -20,13 +20,14 @@ from proxy.errors import (
 )
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
-from proxy.oci.reference import Repository, Tag
-from proxy.pipeline.judge import Judge
+from proxy.oci.reference import EvidenceTag, Repository, Tag
+from proxy.pipeline.judge import Judge, raise_for
 from proxy.pipeline.lineage import Lineage
 from proxy.pipeline.manifests import Manifests, require_child
 from proxy.pipeline.parentage import Parentage
 from proxy.pipeline.pins import Pins
 from proxy.pipeline.standing import Regime
+from proxy.policy.decision import Verdict
 from proxy.policy.evaluate import permits_tag
 from proxy.policy.rules import Rule
 from proxy.upstream.registry import Upstreams
@@ -104,19 +105,28 @@ class Finder:
         locked = [found for (name, _), found in self._regime.current.lock.items() if name == repository]
         pinned = [pin.digest for pin in await self._pins.all(repository)]
         roots = list(dict.fromkeys([*locked, *pinned]))
-        await self._each(roots, failures, lambda root: self._root(repository, root, digest))
+        await self._each(roots, failures, lambda root: self._root(repository, root, digest, failures))
 
-    async def _root(self, repository: Repository, root: Digest, digest: Digest) -> None:
-        """Judge a root that an operator or a first pull chose, then look at its children."""
-        judgement = await self._judge.judge(repository, root)
-        if judgement.decision.is_allow:
-            await self._below(repository, root, digest)
+    async def _root(
+        self,
+        repository: Repository,
+        root: Digest,
+        digest: Digest,
+        failures: list[PratiqueError],
+        fetched: Manifest | Index | None = None,
+    ) -> None:
+        """Judge a root, then look at its children. What could not be judged is no complete answer (promise 4)."""
+        decision = (await self._judge.judge(repository, root, fetched=fetched)).decision
+        if decision.verdict is Verdict.INCONCLUSIVE:
+            raise_for(decision)
+        if decision.is_allow:
+            await self._below(repository, root, digest, failures)
 
-    async def _below(self, repository: Repository, root: Digest, digest: Digest) -> None:
+    async def _below(self, repository: Repository, root: Digest, digest: Digest, failures: list[PratiqueError]) -> None:
         manifest = await self._manifests.get(repository, root)
         if isinstance(manifest, Index) and all(child.digest != digest for child in manifest.manifests):
-            for child in manifest.manifests[:_MAX_CHILDREN]:
-                await self._child(repository, child.digest)
+            children = [child.digest for child in manifest.manifests[:_MAX_CHILDREN]]
+            await self._each(children, failures, lambda child: self._child(repository, child))
 
     async def _tagged(self, repository: Repository, digest: Digest, failures: list[PratiqueError]) -> None:
         rule = self._regime.current.rule(repository)
@@ -131,27 +141,33 @@ class Finder:
         except PratiqueError as error:
             failures.append(error)
             return
-        pinned = {pin.tag.name for pin in await self._pins.all(repository)}
-        permitted = [name for name in sorted(names, reverse=True) if name not in pinned and _is_permitted(rule, name)]
-        await self._each(permitted[:MAX_TAGS], failures, lambda name: self._tag(repository, Tag(name), digest))
+        settled = {pin.tag.name for pin in await self._pins.all(repository)}  # what they stand for was looked at
+        settled |= {name for locked, name in self._regime.current.lock if locked == repository}
+        permitted = [name for name in sorted(names, reverse=True) if name not in settled and _is_permitted(rule, name)]
+        await self._each(
+            permitted[:MAX_TAGS], failures, lambda name: self._tag(repository, Tag(name), digest, failures)
+        )
 
-    async def _tag(self, repository: Repository, tag: Tag, digest: Digest) -> None:
+    async def _tag(self, repository: Repository, tag: Tag, digest: Digest, failures: list[PratiqueError]) -> None:
         """Judge what a permitted tag leads to, but only if it names the digest: looking pins nothing."""
         manifest = await self._manifests.fetch(repository, tag)
-        if not await self._names(repository, manifest, digest):
-            return
-        judgement = await self._judge.judge(repository, manifest.digest, fetched=manifest)
-        if judgement.decision.is_allow:
-            await self._below(repository, manifest.digest, digest)
+        if await self._names(repository, manifest, digest, failures):
+            await self._root(repository, manifest.digest, digest, failures, fetched=manifest)
 
-    async def _names(self, repository: Repository, manifest: Manifest | Index, digest: Digest) -> bool:
+    async def _names(
+        self, repository: Repository, manifest: Manifest | Index, digest: Digest, failures: list[PratiqueError]
+    ) -> bool:
         if any(each.digest == digest for each in (*manifest.children, *manifest.blobs)):
             return True
-        for child in manifest.children[:_MAX_CHILDREN]:
-            inner = await self._manifests.get(repository, child.digest)
+        naming: list[Digest] = []
+
+        async def look(child: Digest) -> None:
+            inner = await self._manifests.get(repository, child)
             if any(each.digest == digest for each in inner.blobs):
-                return True
-        return False
+                naming.append(child)
+
+        await self._each([child.digest for child in manifest.children[:_MAX_CHILDREN]], failures, look)
+        return bool(naming)
 
     async def _each(
         self, items: Sequence[T], failures: list[PratiqueError], look: Callable[[T], Awaitable[None]]
@@ -174,8 +190,9 @@ class Finder:
 
 
 def _is_permitted(rule: Rule, name: str) -> bool:
+    """An evidence tag leads to no image: a repository of signed images has as many of them as of images."""
     try:
         permits_tag(rule, Tag(name))
     except PratiqueError:
         return False
-    return True
+    return EvidenceTag.parse(Tag(name)) is None

@@ -8,6 +8,8 @@ from proxy.errors import Inconclusive
 
 T = TypeVar("T")
 
+_MOST = 4_096  # works under way: a flood of names must not fill the memory, since each work outlives who asked for it
+
 
 class Flights:
     """`work_seconds` bounds the work itself; a waiter brings its own, shorter bound and leaves without stopping it."""
@@ -25,6 +27,8 @@ class Flights:
         task = self._flights.get(key)
         is_joined = task is not None
         if task is None:
+            if len(self._flights) >= _MOST:
+                raise Inconclusive("too much is being judged at once; ask again", retry_after=5)
             task = asyncio.create_task(self._fly(work))
             self._flights[key] = task
             task.add_done_callback(lambda done: self._land(key, done))

@@ -55,7 +55,7 @@ def choose(
     if pin is not None:
         return pin
     if is_distrusted:
-        raise PinMismatch("pins were lost and this tag's is not known; look at it and run `pratique pin confirm`")
+        raise PinMismatch("its pin was lost; look at it, then run `pratique pin confirm`")
     return AskUpstream()
 
 

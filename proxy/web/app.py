@@ -5,6 +5,7 @@ Law: a port that cannot be had is an error before anything is served; a drain le
 
 import asyncio
 import errno
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class _Connection(web.RequestHandler):
     def __init__(self, server: "_Server") -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_LIMITS)
         self._port = server.port
+        self._stall_seconds = server.stall_seconds
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # The kernel gives up on a client that takes nothing, where the answer is one that aiohttp writes (tcp(7)).
+        stall = int(self._stall_seconds * 1000)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall)
 
     def handle_error(self, request: web.BaseRequest, *_: Any, **__: Any) -> web.StreamResponse:
         if request.writer.output_size > 0:
@@ -60,8 +68,9 @@ class _Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, port: _Port) -> None:
+    def __init__(self, port: _Port, stall_seconds: float) -> None:
         self.port = port
+        self.stall_seconds = stall_seconds
         self.running: set[asyncio.Task[Any]] = set()
         super().__init__(self._tracked)
 
@@ -107,6 +116,7 @@ class Front:
         self._emit = emit
         self._ready = ready
         self._metrics = metrics
+        self._stall_seconds = stall_seconds
         self._outlet = Outlet(stall_seconds=stall_seconds)
         self._opened: list[tuple[asyncio.AbstractServer, _Server]] = []
         self._is_draining = False
@@ -177,7 +187,7 @@ class Front:
 
     async def _open(self, listener: _Listener) -> None:
         tls = _context(listener.tls) if listener.tls else None
-        server, address = _Server(listener.port), listener.address
+        server, address = _Server(listener.port, self._stall_seconds), listener.address
         try:
             sockets = await asyncio.get_running_loop().create_server(
                 server, address.host, address.port, ssl=tls, backlog=_BACKLOG, reuse_address=True

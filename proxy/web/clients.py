@@ -27,7 +27,7 @@ class Clients:
 
     def who(self, request: web.BaseRequest) -> Client:
         peer = request.transport.get_extra_info("peername") if request.transport else None
-        return Client(str(_plain(peer[0]))) if peer else _UNKNOWN
+        return Client(str(plain_address(peer[0]))) if peer else _UNKNOWN
 
     def admit(self, client: Client) -> None:
         """Raise NotAllowed for who may not ask at this listener."""
@@ -40,7 +40,7 @@ class Clients:
         raise NotAllowed(f"{client} may not ask here without TLS; add its network to clients.open, or use TLS")
 
 
-def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Without zone, and IPv4 as IPv4 where it came through a socket of both families."""
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

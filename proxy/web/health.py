@@ -10,6 +10,7 @@ from aiohttp import web
 
 from proxy.errors import NameUnknown, NotAllowed, PratiqueError, Unsupported
 from proxy.web import errors
+from proxy.web.clients import plain_address
 
 # Prometheus' text format; what renders it is handed in.
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -59,7 +60,7 @@ def _is_ours(request: web.BaseRequest) -> bool:
     except ValueError:
         return False
     own = request.transport.get_extra_info("sockname") if request.transport else None
-    return address.is_loopback or (own is not None and address == ipaddress.ip_address(own[0].partition("%")[0]))
+    return address.is_loopback or (own is not None and address == plain_address(own[0]))
 
 
 def _without_port(host: str) -> str:

@@ -144,7 +144,8 @@ class PlainWire(Wire):
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         super().__exit__(kind, *rest)
-        self._transport.set_write_buffer_limits()
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits()
 
     async def _empty(self) -> None:
         while self._transport.get_write_buffer_size():

@@ -50,15 +50,26 @@ def _upstream(*names: str) -> tuple[str, ...]:
     return _in("integration/test_upstream", *names)
 
 
+def _web(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_web", *names)
+
+
+def _effect(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_settings_take_effect", *names)
+
+
+def _adversary(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_adversary", *names)
+
+
 def _cli(*names: str) -> tuple[str, ...]:
     return _in("integration/test_cli", *names)
 
 
 _MISTAKE = _in("unit/policy/test_document", "t27_a_mistake_in_a_field_is_refused_with_line_and_remedy")
-_LATER = _in("unit/web/test_settings", "t27_what_this_version_cannot_do_is_an_error_that_says_so")
-_LATER_CLIENTS = _in("unit/web/test_settings", "t27_ways_to_know_clients_that_are_not_there_yet_are_errors")
+_LATER = _in("architecture/test_fields", "t27_a_field_of_a_later_version_is_refused_where_it_stands")
 _BUDGET = _in("unit/config/test_loader", "t27_a_budget_that_is_not_enforced_yet_is_an_error_and_not_ignored")
-_NO_REDIS = _in("unit/state/test_settings", "fields_of_redis_are_refused_where_they_stand")
+
 
 _PROMISES: Mapping[str, tuple[str, ...]] = {
     "promise 1": (
@@ -93,6 +104,11 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
             "promise_3_without_lock_or_audit_nothing_is_trusted_anew_until_confirmed",
             "drift_is_recorded_by_a_bounded_look_and_never_followed",
         ),
+        *_adversary(
+            "promise_3_a_pin_that_cannot_be_read_is_not_trusted_anew",
+            "promise_3_a_pin_that_the_audit_could_not_keep_is_no_pin",
+            "promise_3_a_crash_while_pins_are_restored_does_not_end_the_restoring",
+        ),
     ),
     "promise 4": (
         *_pull("promise_4_no_signature_is_never_inferred_from_an_error"),
@@ -113,9 +129,13 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         *_in("unit/policy/test_exceptions", "an_allow_ends_with_the_exception_it_used"),
         *_in("unit/verify/test_material", "every_field_that_decides_changes_the_fingerprint"),
     ),
-    "promise 6": _pull(
-        "promise_6_after_a_restart_with_the_upstream_down_what_was_admitted_is_served",
-        "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
+    "promise 6": (
+        *_pull(
+            "promise_6_after_a_restart_with_the_upstream_down_what_was_admitted_is_served",
+            "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
+        ),
+        *_adversary("promise_6_an_admitted_manifest_that_rotted_is_fetched_and_stored_again"),
+        *_in("e2e/test_containerd", "an_admitted_image_is_pulled_cold_warm_and_with_the_upstream_switched_off"),
     ),
     "promise 7": (
         *_pull("t01_promise_7_a_lying_digest_header_is_not_believed"),
@@ -268,6 +288,10 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
     "T30": (
         *_policy("t30_at_least_counts_distinct_keys"),
         *_in(
+            "integration/test_vectors_through_proxy",
+            "t30_connaisseurs_images_are_admitted_by_as_many_signers_as_they_have",
+        ),
+        *_in(
             "unit/policy/test_requirements",
             "t30_one_key_under_two_names_counts_once",
             "t30_one_signer_twice_counts_once",
@@ -379,39 +403,71 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
             "t62_one_increment_drops_everything",
             "t62_an_answer_whose_work_began_before_the_drop_is_not_kept",
         ),
+        *_adversary(
+            "t62_a_reload_in_the_middle_of_a_first_pull_makes_no_pin_under_the_old_policy",
+            "t62_a_pin_that_an_operator_moves_is_seen_by_the_next_request",
+        ),
         *_in("contract/test_state_store", "t62_another_process_change_is_heard_as_anything"),
         *_cli("a_confirmed_pin_is_answered_by_the_running_proxy_at_once_and_audited"),
     ),
 }
 
 _DUTIES: Mapping[str, tuple[str, ...]] = {
-    DUTIES[0]: (),
-    DUTIES[1]: _pull("the_manifest_is_answered_with_its_exact_bytes_type_length_and_digest"),
+    DUTIES[0]: _web("duty_ping_answers_200_with_the_api_version"),
+    DUTIES[1]: (
+        *_web(
+            "duty_a_manifest_is_answered_with_its_exact_bytes_type_length_and_digest",
+            "t01_head_and_get_of_a_manifest_say_the_same",
+            "duty_a_blob_is_answered_with_its_exact_bytes_length_digest_and_ranges",
+            "duty_head_of_a_blob_has_the_same_headers_and_no_body",
+        ),
+        *_pull("the_manifest_is_answered_with_its_exact_bytes_type_length_and_digest"),
+    ),
     DUTIES[2]: (
+        *_web("duty_what_is_missing_is_404_with_one_error_in_json"),
         *_pull("what_is_absent_at_the_upstream_is_404"),
         *_in("unit/oci/test_errorbody", "clients_8_an_error_is_written_as_the_spec_has_it"),
     ),
     DUTIES[3]: (
-        *_in(
-            "unit/web/test_ranges",
-            "a_proved_blob_answers_single_ranges",
-            "several_ranges_become_a_multipart_of_exact_length",
+        *_web(
+            "duty_a_range_of_a_proved_blob_is_206_with_exact_bytes",
+            "duty_several_ranges_are_multipart_byteranges",
+            "duty_a_range_beyond_the_end_is_416_with_the_size",
+            "duty_a_blob_is_answered_with_its_exact_bytes_length_digest_and_ranges",
         ),
-        *_in("unit/web/test_errors", "a_range_beyond_the_end_tells_the_size"),
     ),
-    DUTIES[4]: _policy("only_permitted_tags_are_listed_in_pages"),
+    DUTIES[4]: (
+        *_web(
+            "duty_tags_are_listed_sorted_under_the_name_as_asked",
+            "duty_pages_of_tags_lead_to_the_next_and_end",
+            "duty_no_tags_wanted_is_an_empty_list_without_link",
+        ),
+        *_policy("only_permitted_tags_are_listed_in_pages"),
+    ),
     DUTIES[5]: (
+        *_web(
+            "duty_referrers_are_200_with_an_index_and_say_when_they_were_filtered",
+            "duty_referrers_of_no_digest_are_400",
+        ),
         *_hostile("referrers_are_an_index_empty_if_none_and_filtered_by_type"),
-        *_in("unit/oci/test_route", "t07_a_bad_digest_is_refused_in_every_route"),
     ),
-    DUTIES[6]: (
-        *_pull("promise_8_there_is_no_write_route"),
+    DUTIES[6]: (*_web("duty_every_write_is_405"), *_pull("promise_8_there_is_no_write_route")),
+    DUTIES[7]: (
+        *_web("duty_the_namespace_is_echoed_when_it_was_sent"),
+        *_pull("nothing_that_a_client_sends_is_forwarded"),
+    ),
+    DUTIES[8]: (
+        *_web("duty_a_warning_is_one_bounded_quoted_line"),
+        *_policy("warn_serves_what_only_fails_require_and_records_it_without_a_pin"),
+    ),
+    DUTIES[9]: (
+        *_web("duty_every_write_is_405"),
         *_in("unit/oci/test_route", "clients_8_neither_the_catalog_nor_uploads_can_be_read"),
     ),
-    DUTIES[7]: _pull("nothing_that_a_client_sends_is_forwarded"),
-    DUTIES[8]: _policy("warn_serves_what_only_fails_require_and_records_it_without_a_pin"),
-    DUTIES[9]: _in("unit/oci/test_route", "clients_8_neither_the_catalog_nor_uploads_can_be_read"),
-    DUTIES[10]: _hostile("evidence_of_an_admitted_image_is_served_and_verifies_with_the_upstream_off"),
+    DUTIES[10]: (
+        *_hostile("evidence_of_an_admitted_image_is_served_and_verifies_with_the_upstream_off"),
+        *_adversary("evidence_found_in_two_places_is_served_in_both"),
+    ),
 }
 
 _VERBS: Mapping[str, tuple[str, ...]] = {
@@ -421,8 +477,13 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
         "a_second_signal_ends_a_drain_that_waits_for_a_pull",
         "two_proxies_on_one_data_directory_are_refused_with_exit_64",
     ),
-    "config check": (),
-    "config schema": (),
+    "config check": _in(
+        "unit/cli/test_config",
+        "a_right_configuration_is_exit_0_and_says_what_is_permitted",
+        "every_problem_of_both_files_is_told_at_once_with_exit_64",
+        "a_warning_is_an_error_only_under_strict",
+    ),
+    "config schema": _in("unit/cli/test_config", "the_schemas_are_printed_one_or_both"),
     "verify": _cli(
         "verify_prints_the_decision_with_every_check_and_the_cosign_line",
         "verify_of_an_unsigned_image_exits_1_and_shows_what_was_found_and_why_it_proves_nothing",
@@ -435,14 +496,31 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
         ),
         *_in("e2e/test_containerd", "a_refusal_is_explained_by_the_id_that_the_node_was_shown"),
     ),
-    "pin ls": _cli("after_a_lost_state_pin_ls_warns_and_pin_confirm_all_lifts_the_distrust"),
+    "pin ls": (
+        *_in("unit/cli/test_pins", "ls_shows_pins_and_what_the_upstream_offers_with_its_judgement"),
+        *_cli("after_a_lost_state_pin_ls_warns_and_pin_confirm_all_lifts_the_distrust"),
+    ),
     "pin confirm": _cli(
         "a_confirmed_pin_is_answered_by_the_running_proxy_at_once_and_audited",
         "pin_confirm_without_a_digest_judges_what_is_offered_and_pins_nothing_that_is_refused",
         "after_a_lost_state_pin_ls_warns_and_pin_confirm_all_lifts_the_distrust",
     ),
-    "demo": (),
-    "node hosts": (),
+    "demo": _in(
+        "integration/test_demo",
+        "every_image_gets_what_it_must_get_with_the_built_in_client",
+        "an_expectation_that_fails_is_exit_1_and_is_shown",
+        "a_policy_that_lets_everything_in_is_caught_by_the_count_at_the_client",
+    ),
+    "node hosts": (
+        *_in(
+            "unit/cli/test_node",
+            "it_writes_the_tree_for_the_configured_upstreams_and_says_the_egress_rule",
+            "a_dry_run_writes_nothing_and_exits_2_while_there_is_something_to_do",
+            "podman_gets_its_drop_in_instead",
+        ),
+        *_in("e2e/test_containerd", "the_node_cannot_go_around_the_proxy_though_it_could_reach_the_upstream"),
+        *_in("e2e/test_skopeo_podman", "the_drop_in_cannot_be_bypassed_though_the_upstream_is_in_reach"),
+    ),
     "version": _cli("a_version_is_told_without_loading_what_serves"),
 }
 
@@ -453,30 +531,37 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
         *_in("unit/web/test_settings", "what_is_no_address_is_refused_with_an_example"),
         *_in("unit/config/test_agreement", "a_port_beyond_this_host_without_tls_is_refused"),
     ),
-    "listen.registry.tls": _in("unit/config/test_agreement", "tls_is_enough_for_public_images"),
-    "listen.registry.tls.certificate": _in(
-        "unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"
+    "listen.registry.tls": (
+        *_web("tls_serves_the_same_bytes"),
+        *_in("unit/config/test_agreement", "tls_is_enough_for_public_images"),
     ),
-    "listen.registry.tls.key": _in("unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"),
+    "listen.registry.tls.certificate": (
+        *_web("tls_serves_the_same_bytes", "a_certificate_that_cannot_be_used_is_an_error_of_the_configuration"),
+        *_in("unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"),
+    ),
+    "listen.registry.tls.key": (
+        *_web("tls_serves_the_same_bytes", "a_certificate_that_cannot_be_used_is_an_error_of_the_configuration"),
+        *_in("unit/config/test_certificates", "a_key_that_is_another_certificates_is_refused"),
+    ),
     "listen.registry.tls.clientCa": _LATER,
-    "listen.mirrors": _in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
+    "listen.mirrors": _web("a_mirrors_port_is_bound_to_its_upstream"),
     "listen.mirrors[].address": _in("unit/config/test_agreement", "a_mirror_beyond_this_host_without_tls_is_refused"),
     "listen.mirrors[].upstream": (
-        *_in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
+        *_web("a_mirrors_port_is_bound_to_its_upstream"),
         *_in("unit/upstream/test_routing", "the_four_addressings_lead_to_one_key"),
     ),
     "listen.mirrors[].tls": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
     "listen.mirrors[].tls.certificate": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
     "listen.mirrors[].tls.key": _in("unit/config/test_certificates", "a_mirrors_certificate_is_looked_at_too"),
-    "listen.mirrors[].tls.clientCa": (),
-    "listen.admin": _in("unit/config/test_agreement", "the_operators_port_stays_on_this_host"),
+    "listen.mirrors[].tls.clientCa": _LATER,
+    "listen.admin": _web("health_answers_on_both_ports", "the_admin_port_checks_the_host_header"),
     "listen.admin.address": _in("unit/config/test_agreement", "the_operators_port_stays_on_this_host"),
     "listen.admin.tokens": _LATER,
-    "listen.health": _in("unit/config/test_agreement", "the_health_port_may_be_beyond_this_host"),
+    "listen.health": _web("health_answers_on_both_ports", "the_health_port_answers_to_any_name"),
     "listen.health.address": _in("unit/config/test_agreement", "the_health_port_may_be_beyond_this_host"),
     "listen.expressLane": _LATER,
     "data": (
-        *_in("unit/config/test_loader", "the_content_the_state_and_the_audit_live_under_data"),
+        *_effect("data_is_where_content_state_and_audit_are_kept"),
         *_cli("two_proxies_on_one_data_directory_are_refused_with_exit_64"),
     ),
     "policy": _in("unit/config/test_policy", "a_policy_that_is_not_there_is_said_with_its_path"),
@@ -506,7 +591,10 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
     ),
     "upstreams.<name>.proxy": _upstream("egress_through_a_proxy_checks_names_and_resolves_none"),
     "upstreams.<name>.realms": _upstream("t09_a_realm_must_match_exactly_but_for_its_query"),
-    "upstreams.<name>.redirects": _in("unit/upstream/test_guard", "what_the_operator_named_may_be_private"),
+    "upstreams.<name>.redirects": (
+        *_effect("redirects_named_by_the_operator_are_followed_and_others_are_not"),
+        *_in("unit/upstream/test_guard", "what_the_operator_named_may_be_private"),
+    ),
     "upstreams.<name>.credentials": _in(
         "unit/upstream/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
     ),
@@ -525,14 +613,12 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
         *_in("e2e/test_private_upstreams", "an_image_behind_htpasswd_is_pulled_with_the_password_of_a_file"),
         *_upstream("a_new_password_is_used_without_a_restart"),
     ),
-    "upstreams.<name>.credentials[].dockerConfig": _in(
-        "unit/config/test_loader", "t27_credentials_of_a_later_version_are_an_error_that_says_so"
-    ),
-    "upstreams.<name>.credentials[].helper": _in(
-        "unit/config/test_loader", "t27_credentials_of_a_later_version_are_an_error_that_says_so"
-    ),
+    "upstreams.<name>.credentials[].dockerConfig": _LATER,
+    "upstreams.<name>.credentials[].helper": _LATER,
     "defaultUpstream": (
-        *_in("unit/upstream/test_routing", "the_four_addressings_lead_to_one_key"),
+        *_effect(
+            "default_upstream_is_meant_where_a_client_names_none", "without_a_default_upstream_a_name_alone_is_unknown"
+        ),
         *_in("unit/config/test_agreement", "default_and_mirrored_upstreams_must_be_there"),
     ),
     "content": _BUDGET,
@@ -541,13 +627,14 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
     "content.lowWater": _BUDGET,
     "state": _in("unit/state/test_settings", "the_default_is_a_sqlite_file_in_the_data_folder"),
     "state.url": _in("unit/state/test_settings", "the_file_stands_behind_sqlite", "what_names_no_file_is_refused"),
-    "state.passwordFile": _NO_REDIS,
-    "state.keyFile": _NO_REDIS,
+    "state.passwordFile": _LATER,
+    "state.keyFile": _LATER,
     "clients": _in("unit/config/test_agreement", "private_images_behind_an_open_port_are_refused_even_with_tls"),
-    "clients.require": _LATER_CLIENTS,
-    "clients.mtls": _LATER_CLIENTS,
-    "clients.header": _LATER_CLIENTS,
+    "clients.require": _LATER,
+    "clients.mtls": _LATER,
+    "clients.header": _LATER,
     "clients.open": (
+        *_web("beyond_loopback_without_tls_only_open_networks_may_ask"),
         *_in("unit/web/test_settings", "networks_are_parsed_and_a_wrong_one_is_named"),
         *_in("unit/config/test_agreement", "a_port_beyond_this_host_may_do_without_tls_for_networks_that_are_named"),
     ),
@@ -557,11 +644,20 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
         *_in("unit/config/test_agreement", "a_request_is_answered_before_containerd_gives_up"),
     ),
     "limits.gatherSeconds": (
-        *_in("unit/pipeline/test_singleflight", "work_that_outlives_its_own_bound_is_inconclusive"),
+        *_effect("gather_seconds_end_a_judgement_that_nobody_waits_for_any_more"),
         *_in("unit/config/test_agreement", "a_judgement_may_not_end_before_its_request"),
     ),
-    "limits.stallSeconds": _upstream("a_stalled_blob_is_a_timeout"),
-    "limits.drainSeconds": _cli("a_second_signal_ends_a_drain_that_waits_for_a_pull"),
+    "limits.stallSeconds": (
+        *_effect("stall_seconds_break_off_a_silent_transfer_which_is_taken_up_where_it_broke"),
+        *_upstream("a_stalled_blob_is_a_timeout"),
+    ),
+    "limits.drainSeconds": (
+        *_web(
+            "a_drain_lets_a_running_body_end_closes_what_is_idle_and_lets_nobody_in",
+            "a_drain_that_took_long_enough_cuts_the_rest",
+        ),
+        *_cli("a_second_signal_ends_a_drain_that_waits_for_a_pull"),
+    ),
 }
 
 _POLICY: Mapping[str, tuple[str, ...]] = {

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @functools.cache
-def tests_in(file: str) -> frozenset[str]:
+def names_of_tests(file: str) -> frozenset[str]:
     """Names of tests, at the top of a file or in a class, that have at least one statement beside a docstring."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return frozenset(
@@ -61,7 +61,7 @@ def test_each_named_test_exists(row):
         file, separator, test = name.partition("::")
         assert separator, f"{row}: {name!r} is not file::test"
         assert (ROOT / file).is_file(), f"{row}: there is no {file}"
-        assert test in tests_in(file), f"{row}: there is no {test} in {file}"
+        assert test in names_of_tests(file), f"{row}: there is no {test} in {file}"
 
 
 def test_no_row_names_a_test_twice():
@@ -73,7 +73,7 @@ def test_the_attacks_that_a_test_names_are_in_the_table():
     named = {
         f"T{part[1:]}"
         for file in (ROOT / "tests").rglob("test_*.py")
-        for test in tests_in(str(file.relative_to(ROOT)))
+        for test in names_of_tests(str(file.relative_to(ROOT)))
         for part in test.split("_")
         if len(part) == 3 and part[0] == "t" and part[1:].isdigit()
     }

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Self
 
 from proxy.node.hosts import hosts_tree
 from proxy.node.tree import write_tree
@@ -44,7 +45,7 @@ class Containerd:
             env={"HOME": str(folder)},
         )
 
-    def __enter__(self) -> "Containerd":
+    def __enter__(self) -> Self:
         self._process.start()
         return self
 

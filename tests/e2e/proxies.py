@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -64,7 +65,7 @@ class Proxy:
             env={"HOME": str(folder)},
         )
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -4,6 +4,7 @@ import base64
 import http.client
 import re
 from pathlib import Path
+from typing import Self
 
 from proxy.demo.images import Image
 from proxy.oci.digest import Digest
@@ -47,7 +48,7 @@ class DockerRegistry:
             [binary, "serve", config], log=log, is_ready=lambda: listens(self.port), env={"HOME": str(folder)}
         )
 
-    def __enter__(self) -> "DockerRegistry":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -267,7 +267,9 @@ def test_the_node_cannot_go_around_the_proxy_though_it_could_reach_the_upstream(
 
         bare = Node(containerd, "open", tmp_path / "none")
         bare.pull(name).fine()
-        assert str(unsigned.digest) in bare.content(), "without our tree it does go there: the test above means something"
+        assert str(unsigned.digest) in bare.content(), (
+            "without our tree it does go there: the test above means something"
+        )
 
 
 def test_the_fragment_of_config_toml_is_what_containerd_reads(tmp_path):

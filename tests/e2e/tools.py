@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 # Built with Go where somebody wants them; what they made is committed under tests/assets.
-_BY_CHOICE = {"cosign2": "cosign 2.6", "cosign": "cosign", "notation": "notation", "crane": "crane 0.20"}
+_BY_CHOICE = {"cosign2": "cosign 2.6", "cosign": "cosign", "crane": "crane", "helm": "helm 3", "notation": "notation"}
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts servers, and not every PATH looks
 
 

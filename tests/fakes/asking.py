@@ -1,11 +1,13 @@
 """A client that sends exact bytes and shows exact bytes: no library between a test and what left the proxy."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import ipaddress
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -31,15 +33,13 @@ class Wire:
     async def open(cls, address, tls: ssl.SSLContext | None = None) -> "Wire":
         return cls(*await asyncio.open_connection(address.host, address.port, ssl=tls))
 
-    async def __aenter__(self) -> "Wire":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(OSError):
             await self.writer.wait_closed()
-        except OSError:
-            pass
 
     async def send(self, target: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> None:
         lines = [f"{method} {target} HTTP/1.1"]
@@ -85,8 +85,6 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     certificate, key_file = folder / "tls.crt", folder / "tls.key"
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return certificate, key_file

@@ -157,6 +157,7 @@ async def test_an_empty_policy_says_at_start_that_every_pull_is_refused(site):
     async with site.serving() as serving:
         started = await serving.until("serving")
         assert "every pull is refused" in started["permits"]
+        assert "every pull is refused" in (await serving.until("configuration", level="warning"))["message"]
 
 
 async def test_sighup_takes_a_new_policy_at_the_next_request_and_keeps_the_old_one_on_an_error(site):

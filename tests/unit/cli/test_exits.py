@@ -56,12 +56,13 @@ def test_a_defect_of_ours_is_one_line_and_exit_70(capsys):
     assert "PRATIQUE_DEBUG=1" in err
 
 
-def test_debugging_shows_where_it_happened():
+@pytest.mark.parametrize(("error", "code"), [(KeyError("here"), 70), (errors.StorageError("full"), 75)])
+def test_debugging_shows_where_it_happened_and_keeps_the_exit_code(capsys, error, code):
     def fail() -> None:
-        raise KeyError("here")
+        raise error
 
-    with pytest.raises(KeyError):
-        guarded(fail, is_debugging=True)
+    assert guarded(fail, is_debugging=True) == code
+    assert "in fail" in capsys.readouterr().err
 
 
 def test_a_complaint_holds_no_secret_and_no_control_character(capsys):

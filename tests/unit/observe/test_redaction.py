@@ -38,6 +38,7 @@ JWT = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJib2IifQ.c2lnbmF0dXJl"
         ("https://blobs.example/x?anything=opaque-1234", "opaque-1234"),
         ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE+/\nDEK-Info: x\nabc=\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
         ("-----BEGIN PRIVATE KEY-----\nMHcCAQEE", "MHcCAQEE"),
+        (f"sha256:{'0' * 64}\npassword=hunter2", "hunter2"),
     ],
 )
 def test_secrets_are_cut(text, secret):

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import functools
-import inspect
 import os
 import socket
 import ssl
+import threading
+from pathlib import Path
 
 import pytest
-import uvloop
 from aiohttp import web
 
 from proxy.content.store import TAIL
@@ -21,26 +20,9 @@ from proxy.web.outlet import Outlet, Part
 from proxy.web.settings import Address
 from tests.fakes.asking import Wire, make_certificate
 from tests.fakes.content import MemoryStore
+from tests.fakes.loops import on_both_loops
 
 RAW = os.urandom(1024) * 1500  # 1.5 MB: more than a chunk, no multiple of one
-
-
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-
-
-def on_both_loops(test):
-    """Their transports differ in all that matters here: descriptors, buffers, watchers."""
-
-    @functools.wraps(test)
-    def run(*args, loop_name, **fixtures):
-        with asyncio.Runner(loop_factory=LOOPS[loop_name]) as runner:
-            runner.run(test(*args, **fixtures))
-
-    del run.__wrapped__
-    asked = inspect.signature(test)
-    added = inspect.Parameter("loop_name", inspect.Parameter.KEYWORD_ONLY)
-    run.__signature__ = asked.replace(parameters=[*asked.parameters.values(), added])
-    return pytest.mark.parametrize("loop_name", LOOPS)(run)
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -222,8 +204,7 @@ async def test_a_fill_that_fails_cuts_the_connection(tls):
 @on_both_loops
 async def test_a_file_that_lost_its_end_is_cut_and_never_completed(tls):
     async with serving(tls) as place:
-        place.body = await stored()
-        body = place.body()
+        body = (await stored())()
         place.body = lambda: body
         os.truncate(f"/proc/self/fd/{body.fileno()}", 1000)
         async with await Wire.open(place.address, client_of(tls)) as wire:
@@ -261,7 +242,7 @@ async def test_a_client_that_leaves_while_it_waits_for_bytes_lets_go_of_the_body
 
 
 @on_both_loops
-async def test_t55_a_client_that_takes_nothing_is_cut(tls):
+async def test_a_client_that_takes_nothing_is_cut(tls):
     async with serving(tls, stall_seconds=0.05, sndbuf=32768) as place:
         place.body = await stored(RAW * 20)
         async with await Wire.open(place.address, client_of(tls)) as wire:
@@ -273,22 +254,41 @@ async def test_t55_a_client_that_takes_nothing_is_cut(tls):
 
 
 @on_both_loops
-async def test_a_cancelled_answer_waits_for_its_thread_before_the_file_is_closed(tls):
-    """A descriptor closed under a thread could name another blob, or another client, by the time it is used."""
+async def test_a_cancelled_answer_lets_go_of_the_body(tls):
     async with serving(tls, sndbuf=32768) as place:
-        place.body = await stored(RAW * 20)
-        watched = place.body()
+        watched = (await stored(RAW * 20))()
         place.body = lambda: watched
         async with await Wire.open(place.address, client_of(tls)) as wire:
             wire.writer.transport.pause_reading()
             await wire.send("/")
             while not place.tasks:
                 await asyncio.sleep(0.001)
-            await asyncio.sleep(0.01)
             place.tasks[0].cancel()
             await asyncio.wait(place.tasks)
         assert watched.closed == 1
-        assert not any(future.running() for future in place.outlet._threads._work_queue.queue)
+
+
+@on_both_loops
+async def test_a_cancelled_answer_waits_for_its_thread(tls):
+    """A descriptor closed under a thread could name another blob, or another client, by the time it is used."""
+    async with serving(tls) as place, await Wire.open(place.address, client_of(tls)) as wire:
+        way = streaming.PlainWire(wire.writer.transport, place.outlet._threads, 60.0)
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def job(*_):
+            has_begun.set()
+            return may_end.wait(10)
+
+        with way:
+            task = asyncio.ensure_future(way._in_thread(job, 0, 0, 0))
+            await asyncio.to_thread(has_begun.wait, 10)
+            for _ in range(3):  # however often it is told
+                task.cancel()
+                await asyncio.sleep(0.01)
+                assert not task.done()
+            may_end.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
 
 @on_both_loops
@@ -323,10 +323,10 @@ async def test_descriptors_do_not_pile_up(tls):
             await place.departed.get()
 
         await once()
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(10):
             await once()
-        assert len(os.listdir("/proc/self/fd")) <= before + 2
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
 
 
 def test_threads_are_bounded():

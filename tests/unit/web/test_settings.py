@@ -24,7 +24,7 @@ def test_the_file_is_read_in_camel_case():
             "expressLane": False,
         }
     )
-    assert listen.registry.address == Address("0.0.0.0", 443)
+    assert listen.registry.address == Address("0.0.0.0", 443)  # noqa: S104  # nothing listens there
     assert str(listen.registry.tls.certificate) == "a.pem"
     assert listen.mirrors[0].upstream == "docker.io"
     assert listen.health.address == Address("::", 5003)
@@ -62,7 +62,9 @@ def test_t27_what_this_version_cannot_do_is_an_error_that_says_so(listen):
         ListenSettings.model_validate(listen)
 
 
-@pytest.mark.parametrize("clients", [{"require": "mtls"}, {"require": "header"}, {"mtls": {}}, {"header": {"name": "x"}}])
+@pytest.mark.parametrize(
+    "clients", [{"require": "mtls"}, {"require": "header"}, {"mtls": {}}, {"header": {"name": "x"}}]
+)
 def test_t27_ways_to_know_clients_that_are_not_there_yet_are_errors(clients):
     with pytest.raises(ValidationError, match="not supported by this version"):
         ClientsSettings.model_validate(clients)

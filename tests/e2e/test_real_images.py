@@ -1,0 +1,98 @@
+"""Whole images that others built, pulled and unpacked by containerd: admitted by a reviewed digest, or by a key of ours."""
+
+import pytest
+
+from proxy.demo.images import sign, signature_tag
+from proxy.oci.digest import Digest
+from tests.e2e.processes import run
+from tests.e2e.proxies import Proxy
+from tests.e2e.tools import require_tool
+from tests.fakes.layouts import VECTORS, needs_vectors, read_layout
+
+pytestmark = [pytest.mark.e2e, needs_vectors]
+FOLDERS = {"alpine": "notation-go-alpine/oci-layout", "slsa": "oci-slsa-att/v2.1.0"}
+HOLDS = {"alpine": "alpine-release", "slsa": ""}  # a file that the unpacked image has
+POLICY = """\
+version: 1
+signers: {{ team: {{ key: team.pub, log: none }} }}
+images:
+  - match: reg.test/reviewed/**
+    require: [ {{ digest: [ "{digest}" ] }} ]
+  - match: reg.test/signed/**
+    require: [ {{ signature: team }} ]
+  - match: reg.test/both/**
+    require: [ {{ atLeast: 2, of: [ {{ signature: team }}, {{ digest: [ "{digest}" ] }} ] }} ]
+"""
+
+
+@pytest.fixture(params=FOLDERS)
+def real(request, tmp_path, upstream):
+    """The layout, and the proxy that knows its digest."""
+    layout = read_layout(VECTORS / FOLDERS[request.param])
+    root = layout.roots[0]
+    layout.tags["v1"] = root
+    for name in ("reviewed", "signed", "both"):
+        upstream.push_layout(f"{name}/{request.param}", layout)
+    with Proxy(tmp_path / "proxy", {"reg.test": f"url: '{upstream.url}'"}, policy=POLICY.format(digest=root)) as proxy:
+        yield request.param, layout, proxy
+
+
+def assert_unpacked(node, which: str, layout) -> None:
+    assert str(layout.roots[0]) in node.content()
+    assert node.snapshots(), "it was unpacked"
+    assert not HOLDS[which] or HOLDS[which] in node.files()
+
+
+def test_a_real_image_is_admitted_by_a_reviewed_digest(tmp_path, real, upstream, containerd):
+    which, layout, proxy = real
+    node = containerd.node(f"{tmp_path.name}-digest", tmp_path / "certs.d", proxy=proxy.url)
+    node.pull(f"reg.test/reviewed/{which}:v1").fine()
+    assert_unpacked(node, which, layout)
+    upstream.stop()
+    again = containerd.node(f"{tmp_path.name}-off", tmp_path / "certs.d", proxy=proxy.url)
+    again.pull(f"reg.test/reviewed/{which}@{layout.roots[0]}").fine()
+    assert_unpacked(again, which, layout)
+
+
+def test_a_real_image_is_admitted_by_our_signature_and_not_before(tmp_path, real, upstream, containerd):
+    which, layout, proxy = real
+    node = containerd.node(f"{tmp_path.name}-signed", tmp_path / "certs.d", proxy=proxy.url)
+    for name in ("signed", "both"):
+        refused = node.pull(f"reg.test/{name}/{which}:v1")
+        assert refused.status != 0
+        assert "403 DENIED" in refused.said
+    node.collect()
+    assert node.content() == set()
+    root = layout.roots[0]
+    for name in ("signed", "both"):
+        signature = sign(root, private=proxy.team, reference_name=f"reg.test/{name}/{which}")
+        upstream.push(f"{name}/{which}", signature, str(signature_tag(root)))
+    # A denial is remembered for a minute under its rule; another rule is judged at once.
+    policy = POLICY.format(digest=root).replace("reg.test/signed/**", "reg.test/signed/*")
+    proxy.reload(policy.replace("reg.test/both/**", "reg.test/both/*"))
+    for name in ("signed", "both"):
+        node.pull(f"reg.test/{name}/{which}:v1").fine()
+    assert_unpacked(node, which, layout)
+
+
+def test_an_attestation_manifest_in_an_index_is_served_as_a_child_and_is_never_the_image(tmp_path, upstream):
+    """BuildKit lists its provenance as unknown/unknown: skopeo copies it with the index, and no platform is asked of it."""
+    layout = read_layout(VECTORS / FOLDERS["slsa"])
+    root = layout.roots[0]
+    attestations = [digest for digest, (raw, _) in layout.manifests.items() if b"application/vnd.in-toto+json" in raw]
+    layout.tags["v1"] = root
+    upstream.push_layout("reviewed/slsa", layout)
+    policy = POLICY.format(digest=root) + "    platforms: [linux/amd64]\n"
+    policy = policy.replace(
+        f'digest: [ "{root}" ] }} ]\n', f'digest: [ "{root}" ] }} ]\n    platforms: [linux/amd64]\n', 1
+    )
+    with Proxy(tmp_path / "proxy", {"reg.test": f"url: '{upstream.url}'"}, policy=policy) as proxy:
+        target = f"oci:{tmp_path / 'copied'}:v1"
+        source = f"docker://{proxy.host}/reg.test/reviewed/slsa:v1"
+        skopeo = (require_tool("skopeo"), "--insecure-policy", "copy", "--all", "--src-tls-verify=false")
+        run(*skopeo, "--preserve-digests", source, target, env={"HOME": str(tmp_path)}).fine()
+        copied = read_layout(tmp_path / "copied")
+        listed = {digest for digest, (raw, _) in layout.manifests.items() if Digest.of(raw) == digest}
+        under = {digest for digest in listed if str(digest).encode() in layout.manifests[root][0]} | {root}
+        assert copied.manifests.keys() == under
+        assert under & set(attestations)
