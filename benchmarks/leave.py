@@ -1,7 +1,7 @@
 """How blobs leave, measured: ours, aiohttp's FileResponse, sendfile in the loop, and nginx, in one run over loopback.
 
 Usage: python benchmarks/leave.py [--mebibytes 256] [--rounds 5] [--clients 1,8] [--tls]. Prints GiB/s and the server's
-CPU seconds per GiB, medians over interleaved rounds. Compare columns, not absolutes: clients share the processors.
+CPU seconds per GiB, medians over interleaved rounds, and its peak memory. Compare columns, not absolutes: clients share the processors.
 """
 
 import argparse
@@ -138,6 +138,12 @@ def cpu(pids):
     return sum(sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in pids) / TICK
 
 
+def peak_mebibytes(pids):
+    """The most memory the server ever held, mapped files not counted apart: VmHWM of proc(5)."""
+    lines = [line for pid in pids for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -219,13 +225,14 @@ def main():
                     seconds, spent = time.perf_counter() - began, cpu(pids) - spent
                     gibibytes = sum(counts) / (1 << 30)
                     measured.setdefault((clients, name), []).append((gibibytes / seconds, spent / gibibytes))
+    peaks = {name: peak_mebibytes(pids) for name, (_, pids) in servers.items()}
     for process in ended:
         process.terminate()
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"{'clients':>7}  {'server':22} {'GiB/s':>6} {'CPU s/GiB':>10}")
+    print(f"{'clients':>7}  {'server':22} {'GiB/s':>6} {'CPU s/GiB':>10} {'peak MiB':>9}")
     for (clients, name), figures in measured.items():
         speed, spent = (statistics.median(column) for column in zip(*figures, strict=True))
-        print(f"{clients:7}  {name:22} {speed:6.2f} {spent:10.3f}")
+        print(f"{clients:7}  {name:22} {speed:6.2f} {spent:10.3f} {peaks[name]:9}")
 
 
 if __name__ == "__main__":

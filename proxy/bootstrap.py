@@ -221,12 +221,8 @@ class Proxy:
         self._stack.push_async_callback(self.pipeline.pull.close)
         self.pipeline.rooms.ahead.start()
         self._stack.push_async_callback(self.pipeline.rooms.ahead.close)
-        self._tasks = [
-            asyncio.create_task(self.pipeline.drift.run()),
-            asyncio.create_task(self._watch(state)),
-            asyncio.create_task(self._sample()),
-            asyncio.create_task(self._flush()),
-        ]
+        background = (self.pipeline.drift.run(), self._watch(state), self._sample(), self._flush())
+        self._tasks = [asyncio.create_task(each) for each in background]
         self._stack.push_async_callback(self._end_tasks)
         self.front = Front(
             self.pipeline.pull,

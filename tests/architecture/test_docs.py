@@ -4,12 +4,14 @@ import ast
 import inspect
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from proxy import errors, events
 from proxy.cli.exits import DEFECT, OK
+from proxy.config.both import load_both
 from proxy.observe.metrics import METRICS
 from proxy.policy import unsupported
 from proxy.trust.presets import PRESETS
@@ -168,6 +170,19 @@ def test_links_lead_somewhere(path):
         assert found.exists(), f"{name_of(path)} links to {target}"
         if anchor:
             assert anchor in anchors(found), f"{name_of(path)} links to {target}"
+
+
+def test_the_readmes_configuration_is_right(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## A real configuration")[2]
+    pratique, policy = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    assert len((pratique + policy).strip().splitlines()) <= 10
+    (tmp_path / "pratique.yaml").write_text(pratique, encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text(policy, encoding="utf-8")
+    (tmp_path / "ngc-key").write_text("secret", encoding="utf-8")
+    (tmp_path / "ngc-key").chmod(0o600)
+    config, loaded = load_both(tmp_path / "pratique.yaml", env={}, now=datetime.now(UTC))
+    assert (*config.warnings, *loaded.warnings) == ()
+    assert [rule.match for rule in loaded.policy.rules] == ["nvcr.io/nvidia/**"]
 
 
 def anchors(path: Path) -> set[str]:

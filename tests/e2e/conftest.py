@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.nodes import Containerd
 from tests.e2e.processes import Ran, run
 from tests.e2e.registries import DockerRegistry
-from tests.e2e.tools import require_tool
+from tests.e2e.tools import require_root, require_tool
 
 __all__ = ["require_tool"]
 
@@ -17,6 +17,7 @@ __all__ = ["require_tool"]
 @pytest.fixture(scope="session")
 def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]:
     """One for all tests of a worker: each pulls into a namespace of its own."""
+    require_root("containerd unpacks layers by mounting them")
     with Containerd(tmp_path_factory.mktemp("containerd")) as running:
         yield running
 

@@ -1,6 +1,5 @@
 """A node's containerd: the real one, with a socket, a store and snapshots of its own, and hosts.toml as we write it."""
 
-import time
 from pathlib import Path
 from typing import Self
 
@@ -96,7 +95,6 @@ class Node:
         """Let its garbage collector run now: what belongs to no image goes."""
         self.ctr("leases", "create", "--id", "collector").fine()
         self.ctr("leases", "delete", "--sync", "collector").fine()
-        time.sleep(0)
 
     def files(self) -> dict[str, bytes]:
         """Every file of every unpacked snapshot, by its name."""

@@ -3,7 +3,6 @@
 import pytest
 
 from proxy.demo.images import sign, signature_tag
-from proxy.oci.digest import Digest
 from tests.e2e.processes import run
 from tests.e2e.proxies import Proxy
 from tests.e2e.tools import require_tool
@@ -76,23 +75,22 @@ def test_a_real_image_is_admitted_by_our_signature_and_not_before(tmp_path, real
 
 
 def test_an_attestation_manifest_in_an_index_is_served_as_a_child_and_is_never_the_image(tmp_path, upstream):
-    """BuildKit lists its provenance as unknown/unknown: skopeo copies it with the index, and no platform is asked of it."""
+    """BuildKit lists its provenance as unknown/unknown: skopeo copies it with the index, whatever platforms the rule names."""
     layout = read_layout(VECTORS / FOLDERS["slsa"])
     root = layout.roots[0]
-    attestations = [digest for digest, (raw, _) in layout.manifests.items() if b"application/vnd.in-toto+json" in raw]
+    children = {digest for digest in layout.manifests if str(digest).encode() in layout.manifests[root][0]}
+    assert any(b"application/vnd.in-toto+json" in layout.manifests[child][0] for child in children)
     layout.tags["v1"] = root
-    upstream.push_layout("reviewed/slsa", layout)
-    policy = POLICY.format(digest=root) + "    platforms: [linux/amd64]\n"
-    policy = policy.replace(
-        f'digest: [ "{root}" ] }} ]\n', f'digest: [ "{root}" ] }} ]\n    platforms: [linux/amd64]\n', 1
-    )
+    upstream.push_layout("acme/slsa", layout)
+    policy = f"""\
+version: 1
+images:
+  - match: reg.test/acme/**
+    platforms: [linux/amd64]
+    require: [ {{ digest: [ "{root}" ] }} ]
+"""
     with Proxy(tmp_path / "proxy", {"reg.test": f"url: '{upstream.url}'"}, policy=policy) as proxy:
-        target = f"oci:{tmp_path / 'copied'}:v1"
-        source = f"docker://{proxy.host}/reg.test/reviewed/slsa:v1"
+        source, target = f"docker://{proxy.host}/reg.test/acme/slsa:v1", f"oci:{tmp_path / 'copied'}:v1"
         skopeo = (require_tool("skopeo"), "--insecure-policy", "copy", "--all", "--src-tls-verify=false")
         run(*skopeo, "--preserve-digests", source, target, env={"HOME": str(tmp_path)}).fine()
-        copied = read_layout(tmp_path / "copied")
-        listed = {digest for digest, (raw, _) in layout.manifests.items() if Digest.of(raw) == digest}
-        under = {digest for digest in listed if str(digest).encode() in layout.manifests[root][0]} | {root}
-        assert copied.manifests.keys() == under
-        assert under & set(attestations)
+    assert read_layout(tmp_path / "copied").manifests.keys() == children | {root}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -13,11 +14,18 @@ _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts servers, and no
 def require_tool(name: str, package: str = "") -> str:
     """The tool's path. Missing: skip with the command that installs it; fail where CI=true says it must be here."""
     found = shutil.which(name) or shutil.which(name, path=_SYSTEM)
-    if found is not None:
-        return found
-    if name in _BY_CHOICE:
+    if found is None and name in _BY_CHOICE:
         pytest.skip(f"{_BY_CHOICE[name]} is not on this machine; it is a Go tool, install it to run this")
-    reason = f"{name} is not on this machine; apt-get install {package or name}"
+    return found or miss(f"{name} is not on this machine; apt-get install {package or name}")
+
+
+def require_root(why: str) -> None:
+    """Only root may mount, and that is how layers are unpacked."""
+    if os.geteuid() != 0:
+        miss(f"{why}; run this as root")
+
+
+def miss(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

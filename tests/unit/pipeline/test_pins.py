@@ -1,8 +1,9 @@
 import asyncio
+import json
 
 import pytest
 
-from proxy.errors import StorageError
+from proxy.errors import PinMismatch, StorageError
 from proxy.events import PinMoved
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
@@ -105,3 +106,77 @@ async def test_a_move_that_the_audit_cannot_hold_is_an_error(store):
 
     with pytest.raises(StorageError):
         await Pins(store, full).first(REPOSITORY, TAG, A, now=START, by="proxy")
+
+
+async def test_promise_3_the_audit_knows_a_pin_before_anybody_can_be_answered_by_it(store):
+    """A crash between the two leaves a pin in the audit that nobody was given, never one that only the state knows."""
+    seen = []
+
+    async def moved(event: PinMoved) -> None:
+        seen.append(await store.get("pins", f"{REPOSITORY}:{TAG}"))
+
+    await Pins(store, moved).first(REPOSITORY, TAG, A, now=START, by="proxy")
+    assert seen == [None]
+
+
+async def test_promise_3_a_pin_that_cannot_be_read_is_not_replaced_by_a_first_pull(store, notebook):
+    await store.put("pins", f"{REPOSITORY}:{TAG}", b'{"digest": "sha256:short"}')
+    pins = Pins(store, notebook)
+    with pytest.raises(PinMismatch, match="pin confirm"):
+        await pins.first(REPOSITORY, TAG, A, now=START, by="proxy")
+    assert notebook.moves == []
+    await pins.confirm(REPOSITORY, TAG, A, now=START, by="ops")
+    assert (await pins.get(REPOSITORY, TAG)).digest == A
+
+
+async def test_where_another_process_was_quicker_the_audit_says_so_last(store, notebook):
+    pins = Pins(store, notebook)
+    write = store.compare_and_set
+
+    async def outrun(*given, **named):
+        store.compare_and_set = write
+        await Pins(store, notebook).first(REPOSITORY, TAG, B, now=START, by="quicker")
+        return await write(*given, **named)
+
+    store.compare_and_set = outrun
+    assert await pins.first(REPOSITORY, TAG, A, now=START, by="proxy") == B
+    assert notebook.moves[-1].new == B
+
+
+@pytest.mark.parametrize("verb", ["move", "confirm"])
+async def test_a_move_that_the_state_cannot_hold_is_taken_back_in_the_audit(store, notebook, verb):
+    pins = Pins(store, notebook)
+    await pins.first(REPOSITORY, TAG, A, now=START, by="proxy")
+    pin = await pins.get(REPOSITORY, TAG)
+
+    async def full(*given: object, **named: object) -> None:
+        raise StorageError("the disk is full")
+
+    store.put = store.compare_and_set = full
+    moving = {
+        "move": lambda: pins.move(pin, B, now=START, cause="follow", by="proxy"),
+        "confirm": lambda: pins.confirm(REPOSITORY, TAG, B, now=START, by="ops"),
+    }
+    with pytest.raises(StorageError):
+        await moving[verb]()
+    assert notebook.moves[-1].new == A
+
+
+async def test_t62_what_repeats_answers_is_told_after_a_pin_was_set_elsewhere_and_not_before(store, notebook):
+    told: list[Digest] = []
+
+    def changed() -> None:
+        told.append(Digest.parse(json.loads(store._books["pins"][f"{REPOSITORY}:{TAG}"].value)["digest"]))
+
+    pins = Pins(store, notebook, changed=changed)
+    await pins.first(REPOSITORY, TAG, A, now=START, by="proxy")
+    assert told == []
+    await pins.move(await pins.get(REPOSITORY, TAG), B, now=START, cause="follow", by="proxy")
+    await pins.confirm(REPOSITORY, TAG, C, now=START, by="ops")
+    assert told == [B, C]
+
+
+async def test_that_pins_were_brought_back_is_said_once_and_kept(store, notebook):
+    assert not await Pins(store, notebook).is_recovered()
+    await Pins(store, notebook).recovered()
+    assert await Pins(store, notebook).is_recovered()

@@ -87,3 +87,17 @@ async def test_closing_ends_what_is_under_way():
     await flights.close()
     with pytest.raises(asyncio.CancelledError):
         await waiter
+
+
+async def test_a_flood_of_names_is_turned_away_and_what_is_under_way_is_still_joined(monkeypatch):
+    monkeypatch.setattr("proxy.pipeline.singleflight._MOST", 2)
+    flights = Flights(work_seconds=5)
+    gate = asyncio.Event()
+    first = [asyncio.create_task(flights.join(key, gate.wait, wait_seconds=5)) for key in ("a", "b")]
+    await asyncio.sleep(0)
+    with pytest.raises(Inconclusive, match="too much"):
+        await flights.join("c", gate.wait, wait_seconds=5)
+    joined = asyncio.create_task(flights.join("a", gate.wait, wait_seconds=5))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await asyncio.gather(*first, joined) == [(True, False), (True, False), (True, True)]
