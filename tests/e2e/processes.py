@@ -27,7 +27,6 @@ class Ran:
 
 
 def run(*command: str | Path, env: Mapping[str, str] | None = None, seconds: float = 90) -> Ran:
-    import time as _t; _b=_t.monotonic()
     done = subprocess.run(
         [str(part) for part in command],
         env=environment(env),
@@ -36,7 +35,6 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, seconds: flo
         timeout=seconds,
         check=False,
     )
-    print("RAN", round(_t.monotonic()-_b,2), command[:3], flush=True)
     return Ran(done.returncode, done.stdout + done.stderr, done.stdout)
 
 

@@ -59,27 +59,35 @@ OCI11 = pytest.param(
 )
 
 
+VERIFY = ("verify", "--insecure-ignore-tlog", "--allow-http-registry")
+
+
 @pytest.mark.parametrize(("how", "env", "verifying"), [LEGACY, OCI11])
 def test_what_cosign_signed_is_admitted_and_cosign_verifies_it_behind_us_offline(
     proxy, upstream, cosign, key, how, env, verifying
 ):
-    """It looks in more places than the one that holds the signature; what is not there is proved once, with the upstream."""
     image = make_image("signed by cosign", layers=2)
     upstream.push("acme/app", image, "v1")
     target = f"{upstream.host}/acme/app@{image.digest}"
     cosign("sign", "--key", f"{key}.key", "--tlog-upload=false", *how, target, **env).fine()
     get_all(proxy, image)
-    name = f"{proxy.host}/reg.test/acme/app@{image.digest}"
-    asked = ("verify", "--insecure-ignore-tlog", "--allow-http-registry", *verifying)
-    if verifying:
-        cosign(*asked, "--key", f"{key}.pub", name, **env).fine()
-
+    asked = (*VERIFY, *verifying, f"{proxy.host}/reg.test/acme/app@{image.digest}")
+    cosign(*asked, "--key", f"{key}.pub", **env).fine()
+    assert cosign(*asked, "--key", str(proxy.folder / "other.pub"), **env).status != 0
     upstream.stop()
-    verified = cosign(*asked, "--key", f"{key}.pub", name, **env).fine()
-    assert str(image.digest) in verified.out
-    assert cosign(*asked, "--key", str(proxy.folder / "other.pub"), name, **env).status != 0
+    cosign(*asked, "--key", f"{key}.pub", **env).fine()
     proxy.restart()
-    assert str(image.digest) in cosign(*asked, "--key", f"{key}.pub", name, **env).fine().out
+    assert str(image.digest) in cosign(*asked, "--key", f"{key}.pub", **env).fine().out
+
+
+def test_cosign_verifies_offline_what_was_only_pulled(proxy, upstream, cosign, key):
+    """The signature was fetched to judge the image, and is there: nobody needs to have verified while the upstream was up."""
+    image = make_image("only pulled")
+    upstream.push("acme/app", image, "v1")
+    cosign("sign", "--key", f"{key}.key", "--tlog-upload=false", f"{upstream.host}/acme/app@{image.digest}").fine()
+    get_all(proxy, image)
+    upstream.stop()
+    cosign(*VERIFY, "--key", f"{key}.pub", f"{proxy.host}/reg.test/acme/app@{image.digest}").fine()
 
 
 def test_an_index_that_cosign_signed_recursively_is_admitted_whole_and_child_by_child(proxy, upstream, cosign, key):
