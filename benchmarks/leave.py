@@ -1,7 +1,8 @@
 """How blobs leave, measured: ours, aiohttp's FileResponse, sendfile in the loop, and nginx, in one run over loopback.
 
 Usage: python benchmarks/leave.py [--mebibytes 256] [--rounds 5] [--clients 1,8] [--tls]. Prints GiB/s and the server's
-CPU seconds per GiB, medians over interleaved rounds, and its peak memory. Compare columns, not absolutes: clients share the processors.
+CPU seconds per GiB, medians over interleaved rounds; its peak memory; and how long small requests beside the blobs took,
+p99 in milliseconds. Compare columns, not absolutes: clients share the processors.
 """
 
 import argparse
@@ -99,6 +100,8 @@ async def serve(way, path, port, certificate):
     way_out = outlet.Outlet(stall_seconds=60)
 
     async def handler(request):
+        if request.path == "/small":
+            return web.Response(body=b"x")
         if way == "FileResponse":
             return web.FileResponse(path)
         body = FileBody(path)
@@ -134,6 +137,21 @@ def read_blob(port, sealed):
     return count
 
 
+def ping(port, sealed, has_ended):
+    """Ask for something small again and again while blobs leave; return each time in seconds."""
+    if sealed:
+        return []
+    times = []
+    with socket.create_connection(("127.0.0.1", port)) as wire:
+        while not has_ended.is_set():
+            began = time.perf_counter()
+            wire.sendall(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n")
+            wire.recv(65536)
+            times.append(time.perf_counter() - began)
+            time.sleep(0.001)
+    return times
+
+
 def cpu(pids):
     return sum(sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in pids) / TICK
 
@@ -142,6 +160,10 @@ def peak_mebibytes(pids):
     """The most memory the server ever held, mapped files not counted apart: VmHWM of proc(5)."""
     lines = [line for pid in pids for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+
+def p99(times):
+    return sorted(times)[int(len(times) * 0.99)] * 1000 if times else float("nan")
 
 
 def free_port():
@@ -196,6 +218,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp())
     path = folder / "blob"
     path.write_bytes(os.urandom(1 << 20) * options.mebibytes)
+    (folder / "small").write_bytes(b"x")
     certificate = make_certificate(folder) if options.tls else None
     kinds = [(loop, way) for loop in ("uvloop", "asyncio") for way in ("ours", "hops", "loop", "FileResponse")]
     if options.tls:
@@ -215,24 +238,29 @@ def main():
         nginx, pids = start_nginx(folder, port, certificate)
         servers["nginx"] = (port, pids)
         ended.append(nginx)
-    measured = {}
-    with multiprocessing.Pool(max(map(int, options.clients.split(",")))) as pool:
+    measured, waits = {}, {}
+    has_ended = multiprocessing.Manager().Event()
+    with multiprocessing.Pool(max(map(int, options.clients.split(","))) + 1) as pool:
         for _ in range(options.rounds):
             for clients in map(int, options.clients.split(",")):
                 for name, (port, pids) in servers.items():
                     spent, began = cpu(pids), time.perf_counter()
+                    has_ended.clear()
+                    pinging = pool.apply_async(ping, (port, options.tls, has_ended))
                     counts = pool.starmap(read_blob, [(port, options.tls)] * clients)
                     seconds, spent = time.perf_counter() - began, cpu(pids) - spent
+                    has_ended.set()
+                    waits.setdefault((clients, name), []).extend(pinging.get())
                     gibibytes = sum(counts) / (1 << 30)
                     measured.setdefault((clients, name), []).append((gibibytes / seconds, spent / gibibytes))
     peaks = {name: peak_mebibytes(pids) for name, (_, pids) in servers.items()}
     for process in ended:
         process.terminate()
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"{'clients':>7}  {'server':22} {'GiB/s':>6} {'CPU s/GiB':>10} {'peak MiB':>9}")
+    print(f"{'clients':>7}  {'server':22} {'GiB/s':>6} {'CPU s/GiB':>10} {'peak MiB':>9} {'p99 ms':>7}")
     for (clients, name), figures in measured.items():
         speed, spent = (statistics.median(column) for column in zip(*figures, strict=True))
-        print(f"{clients:7}  {name:22} {speed:6.2f} {spent:10.3f} {peaks[name]:9}")
+        print(f"{clients:7}  {name:22} {speed:6.2f} {spent:10.3f} {peaks[name]:9} {p99(waits[clients, name]):7.1f}")
 
 
 if __name__ == "__main__":

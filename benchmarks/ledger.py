@@ -75,7 +75,7 @@ def machine() -> dict[str, object]:
         "processor": _first(r"model name\s*: (.+)", pathlib.Path("/proc/cpuinfo").read_text()),
         "cores": len(os.sched_getaffinity(0)),
         "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "load average before the run": round(os.getloadavg()[0], 2),
         "Python": platform.python_version(),
         "Pratique": __version__,

@@ -4,6 +4,7 @@ The reason phrase is the one text that every containerd prints (clients.md 1.5),
 JSON body says the whole message. Nothing here tells a stack trace, and nothing here is ever a 401 or a redirect.
 """
 
+import re
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -21,6 +22,8 @@ from proxy.errors import (
 from proxy.oci import errorbody
 
 REASON_LIMIT = 100
+_DIGEST = re.compile(r"\b(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,}")
+_LONG_NAME = re.compile(r"^\S{6,}(\S{37}):(?= )")  # what was asked for, at the head of a refusal's message
 _RETRY_AFTER = 5  # seconds, where an error that passes does not say how long it takes
 
 _OUTCOMES: tuple[tuple[type[PratiqueError], str], ...] = (
@@ -59,10 +62,16 @@ def respond(error: PratiqueError, *, headers: Mapping[str, str]) -> web.Response
 
 
 def reason_phrase(code: str, message: str, refusal: str | None) -> str:
-    """At most 100 printable ASCII characters; what is cut is the message, never the id."""
-    text = _one_line(f"{code} {message}").encode("ascii", "replace").decode()
+    """At most 100 printable ASCII characters. What is cut is what the client knows, then the message, never the id.
+
+    A digest of 71 characters would leave no room for why: its first 12 tell it apart, and the body has it whole.
+    """
     mark = f" [{refusal}]" if refusal else ""
     room = REASON_LIMIT - len(mark)
+    line = _DIGEST.sub(r"\1", _one_line(message).encode("ascii", "replace").decode())
+    if len(code) + 1 + len(line) > room:
+        line = _LONG_NAME.sub(r"...\1:", line)
+    text = f"{code} {line}".rstrip()
     return (text if len(text) <= room else f"{text[: room - 3].rstrip()}...") + mark
 
 

@@ -1,5 +1,6 @@
 """A node's containerd: the real one, with a socket, a store and snapshots of its own, and hosts.toml as we write it."""
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -96,7 +97,7 @@ class Node:
         self.ctr("leases", "create", "--id", "collector").fine()
         self.ctr("leases", "delete", "--sync", "collector").fine()
 
-    def files(self) -> dict[str, bytes]:
-        """Every file of every unpacked snapshot, by its name."""
+    def files(self) -> set[str]:
+        """Names of the files of every unpacked snapshot, of other nodes on this containerd too."""
         root = self._containerd.folder / "root" / "io.containerd.snapshotter.v1.native" / "snapshots"
-        return {file.name: file.read_bytes() for file in root.rglob("*") if file.is_file()}
+        return {name for _, _, names in os.walk(root) for name in names}

@@ -56,7 +56,7 @@ def test_an_admitted_image_is_pulled_cold_warm_and_with_the_upstream_switched_of
     cold = nodes("cold")
     cold.pull(name).fine()
     assert_pulled(cold, name, image)
-    assert sorted(cold.files().keys() & {"layer-0.bin", "layer-1.bin"}) == ["layer-0.bin", "layer-1.bin"]
+    assert {"layer-0.bin", "layer-1.bin"} <= cold.files()
     fetched = upstream.fetched(before)
     assert set(map(str, image.blobs)) < set(fetched)
     assert len(set(fetched)) == len(fetched), "each blob once, those of the signature too"
@@ -85,7 +85,7 @@ def test_an_unsigned_image_is_refused_with_its_reason_and_leaves_nothing(proxy, 
         refused = node.pull(name)
         assert refused.status != 0
         assert "403 DENIED reg.test/acme/app" in refused.said
-        assert "no signature by team (0 found) [r-" in refused.said or name.endswith(image.digest.hex)
+        assert "no signature by team (0 found) [r-" in refused.said
         assert refusal_id(refused.said)
     assert_holds_nothing(node)
     assert "GET blob" not in upstream.asked_by([])

@@ -3,7 +3,6 @@
 The upstream behaves as each case says: it answers the referrers API, or knows fallback tags alone.
 """
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,40 +14,10 @@ from proxy.oci.manifest import Index, parse_manifest
 from proxy.oci.reference import EvidenceTag
 from proxy.trust.presets import PRESETS, Preset
 from tests.fakes.house import House
+from tests.fakes.lab import OTHER, SIGNED_BY_OTHER, keys_of, lab_cases, policy_of, rule_of
 from tests.fakes.layouts import LAB, VECTORS, Layout, needs_vectors, read_layout
 
 pytestmark = needs_vectors
-OTHER = {"key": "trust/keys/other.pub", "log": "none"}
-# Cases that `other.pub` signed too, beside the key that the case requires.
-SIGNED_BY_OTHER = {"v2-multi-signer", "v2-multi-signer-both-required", "v2-oci11-two-signers"}
-
-
-def cases() -> list[dict]:
-    """Signatures by a key. What a case asks for beyond the key (a log, a time, attestations) is not looked at here."""
-    if not LAB.is_dir():
-        return []
-    listed = json.loads((LAB / "cases.json").read_text())
-    return [case for case in listed if case["name"].startswith(("v2-", "mixed-")) and keys_of(case)]
-
-
-def keys_of(case: dict) -> list[dict]:
-    wanted = case["require"].get("signature", {})
-    asked = wanted.get("any_of", []) + wanted.get("all_of", [])
-    return asked if all("key" in each for each in asked) else []
-
-
-def policy_of(case: dict, *keys: dict) -> str:
-    """Every one of these keys must have signed, for the name that the payload carries."""
-    signers, require = {}, []
-    for number, each in enumerate(keys):
-        signers[f"key{number}"] = {"key": str(LAB / each["key"]), "log": "none"}
-        if "hash" in each:
-            signers[f"key{number}"]["hash"] = each["hash"]
-        asked = {"signature": f"key{number}", "name": f"signature{number}"}
-        require.append(asked | ({"claims": each["annotations"]} if "annotations" in each else {}))
-    port = "5003" if case["api"] == "referrers" else "5001"
-    rule = {"match": "reg.test/hidden/**", "require": require, "signedAs": [f"127.0.0.1:{port}/{case['repo']}"]}
-    return yaml.safe_dump({"version": 1, "signers": signers, "images": [rule]})
 
 
 async def pull(house: House, name: str, reference: object, layout: Layout) -> dict[str, bytes]:
@@ -76,6 +45,10 @@ async def pull(house: House, name: str, reference: object, layout: Layout) -> di
     return found
 
 
+def policy_for(case: dict, *keys: dict) -> str:
+    return policy_of(rule_of(case, *keys), keys=list(keys))
+
+
 def stands_up(house: House, case: dict) -> Layout:
     layout = read_layout(LAB / case["folder"])
     layout.put_in(house.upstream, case["repo"])
@@ -83,10 +56,10 @@ def stands_up(house: House, case: dict) -> Layout:
     return layout
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", lab_cases(), ids=lambda case: case["name"])
 async def test_a_lab_image_is_admitted_by_the_keys_that_signed_it(tmp_path, case):
     """Cold, and again with the upstream switched off and the proxy restarted (promises 5 and 6)."""
-    async with House(tmp_path, policy=policy_of(case, *keys_of(case))) as house:
+    async with House(tmp_path, policy=policy_for(case, *keys_of(case))) as house:
         layout = stands_up(house, case)
         assert layout.tags[case["tag"]] == Digest.parse(case["digest"])
         cold = await pull(house, case["repo"], case["tag"], layout)
@@ -97,9 +70,9 @@ async def test_a_lab_image_is_admitted_by_the_keys_that_signed_it(tmp_path, case
         assert await pull(house, case["repo"], case["tag"], layout) == cold
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", lab_cases(), ids=lambda case: case["name"])
 async def test_a_lab_image_is_refused_where_another_key_is_asked_for(tmp_path, case):
-    async with House(tmp_path, policy=policy_of(case, OTHER)) as house:
+    async with House(tmp_path, policy=policy_for(case, OTHER)) as house:
         layout = stands_up(house, case)
         is_signed = case["name"] in SIGNED_BY_OTHER
         for reference in (case["tag"], case["digest"]):
@@ -117,17 +90,17 @@ async def test_a_lab_image_is_refused_where_another_key_is_asked_for(tmp_path, c
 
 
 async def test_a_claim_that_was_not_signed_is_refused(tmp_path):
-    (case,) = (each for each in cases() if each["name"] == "v2-key-annotations")
+    (case,) = (each for each in lab_cases() if each["name"] == "v2-key-annotations")
     wrong = {**keys_of(case)[0], "annotations": {"build": "4712"}}
-    async with House(tmp_path, policy=policy_of(case, wrong)) as house:
+    async with House(tmp_path, policy=policy_for(case, wrong)) as house:
         stands_up(house, case)
         assert (await house.manifest(case["repo"], case["tag"])).status == 403
 
 
 async def test_a_signature_that_names_another_repository_is_refused_and_the_remedy_is_said(tmp_path):
     """T20: signedAs says which names may stand in the payload; the default is the repository itself."""
-    (case,) = (each for each in cases() if each["name"] == "v2-key-p256")
-    policy = yaml.safe_load(policy_of(case, *keys_of(case)))
+    (case,) = (each for each in lab_cases() if each["name"] == "v2-key-p256")
+    policy = yaml.safe_load(policy_for(case, *keys_of(case)))
     del policy["images"][0]["signedAs"]
     async with House(tmp_path, policy=yaml.safe_dump(policy)) as house:
         stands_up(house, case)
@@ -139,7 +112,7 @@ async def test_a_signature_that_names_another_repository_is_refused_and_the_reme
 
 def test_enough_cases_were_found_to_mean_something():
     """T23: an empty list of cases would pass everything."""
-    assert len(cases()) >= 19
+    assert len(lab_cases()) >= 19
 
 
 # Connaisseur's: manifests and signatures, no layers.

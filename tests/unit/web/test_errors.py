@@ -19,6 +19,23 @@ def test_the_reason_phrase_says_what_why_and_the_id():
     assert response.reason == "DENIED nvcr.io/nvidia/x:24.10: no signature by nvidia (0 found) [r-7f3k2c]"
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (f"nvcr.io/nvidia/x@sha256:{'ab' * 32}", "nvcr.io/nvidia/x@sha256:abababababab"),
+        (f"nvcr.io/nvidia/x@sha512:{'ab' * 64}", "nvcr.io/nvidia/x@sha512:abababababab"),
+        (f"registry.example:5000/{'deep/' * 20}image:v1.2.3", "...deep/deep/deep/deep/deep/image:v1.2.3"),
+    ],
+    ids=["sha256", "sha512", "a long name"],
+)
+def test_a_long_reference_leaves_room_for_why(asked, shown):
+    """The client knows what it asked for; why is known only here. The body has the reference whole."""
+    error = tree.Unverified(f"{asked}: no signature by nvidia (0 found)", refusal=REFUSAL)
+    response = errors.respond(error, headers={})
+    assert response.reason == f"DENIED {shown}: no signature by nvidia (0 found) [r-7f3k2c]"
+    assert asked in json.loads(response.body)["errors"][0]["message"]
+
+
 def test_the_body_has_one_error_with_the_whole_message_and_the_id():
     message = "ghcr.io/x/y:1: " + "long " * 60
     response = errors.respond(tree.NotAllowed(message, detail="rule 3", refusal=REFUSAL), headers={})
