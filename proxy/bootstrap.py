@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,7 @@ from proxy.web.app import Front
 _FILLS_AHEAD = 4  # transfers begun before a client asks, at once
 _LAG_SECONDS = 0.5  # how often the loop's lag is sampled
 _PATIENCE = 0.25  # of the time that a client waits: so long a tag that has a pin waits for its upstream
+_MEASURE_SECONDS = 60.0  # how often the content directory is counted
 _FLUSH_SECONDS = 1.0  # how long the audit may be behind the disk
 
 
@@ -221,8 +222,9 @@ class Proxy:
         self._stack.push_async_callback(self.pipeline.pull.close)
         self.pipeline.rooms.ahead.start()
         self._stack.push_async_callback(self.pipeline.rooms.ahead.close)
-        background = (self.pipeline.drift.run(), self._watch(state), self._sample(), self._flush())
-        self._tasks = [asyncio.create_task(each) for each in background]
+        self._begin(
+            self.pipeline.drift.run(), self._watch(state), self._measure(content), self._sample(), self._flush()
+        )
         self._stack.push_async_callback(self._end_tasks)
         self.front = Front(
             self.pipeline.pull,
@@ -234,6 +236,11 @@ class Proxy:
         )
         await self.front.start()
         self._is_ready = True
+
+    def _begin(self, *background: Coroutine[None, None, None]) -> None:
+        self._tasks = [asyncio.create_task(each) for each in background]
+        for task in self._tasks:
+            task.add_done_callback(_complain)
 
     async def stop(self) -> None:
         """Refuse new connections, let running bodies end, keep fills so that they can be taken up again."""
@@ -291,12 +298,28 @@ class Proxy:
         async for change in state.watch():
             if change.book == "":
                 self.forget()
+                await self._look_at_distrust()
 
     def forget(self) -> None:
         self.pipeline.pins.forget()
         self.pipeline.decisions.forget()
         self.pipeline.rooms.parentage.forget()
         self.pipeline.rooms.table.drop()
+
+    async def _look_at_distrust(self) -> None:
+        with contextlib.suppress(StorageError):
+            self.metrics.set_distrusted(await self.pipeline.pins.is_distrusted())
+
+    async def _measure(self, content: ContentStore) -> None:
+        """Count what is stored now and then, so that /metrics answers from memory."""
+        held = {"bytes": 0, "blobs": 0}
+        self.metrics.watch_content(stored_bytes=lambda: held["bytes"], stored_blobs=lambda: held["blobs"])
+        await self._look_at_distrust()
+        while True:
+            with contextlib.suppress(StorageError):  # the requests that need the disk say so
+                sizes = [size async for _, size in content.scan()]
+                held.update(bytes=sum(sizes), blobs=len(sizes))
+            await asyncio.sleep(_MEASURE_SECONDS)
 
     async def _sample(self) -> None:
         loop = asyncio.get_running_loop()
@@ -339,6 +362,12 @@ def _data_directory(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """What runs in the background ends with the proxy; anything earlier is a defect of ours, and must be seen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        say("background-ended", level="error", message=f"{type(error).__name__}: {error}")
 
 
 def _unheard(_event: Event) -> None:

@@ -29,7 +29,7 @@ def explain(
 ) -> int:
     """Say why a pull was refused or allowed, and what to do next.
 
-    An id is that of a refusal line: [r-7f3k2c]. A reference shows the latest that is recorded about it.
+    An id is what stands in brackets at the end of a refusal line: r-7f3k2c. A reference shows the latest about it.
     """
     found = asyncio.run(_found(load_config(config), what))
     if found is None:

@@ -25,7 +25,7 @@ from proxy.yamlfile import Document, Path, parse
 
 Lock: TypeAlias = Mapping[tuple[Repository, str], Digest]
 
-_HEADER = "# Written by `pratique pin lock`. An entry wins over every remembered pin; review changes like code.\n"
+_HEADER = "# Tags and their digests. An entry wins over every remembered pin; review changes like code.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def choose(
         return locked
     if rule.pinning == "locked":
         raise PinMismatch(
-            "the rule serves only what the lock file names, and this tag is not there; see `pratique pin lock`"
+            "the rule serves only what the lock file names, and this tag is not there; add it with a reviewed digest"
         )
     if rule.pinning == "follow":
         is_fresh = age is not None and timedelta(0) <= age < rule.ttl

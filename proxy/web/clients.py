@@ -16,13 +16,13 @@ _UNKNOWN = Client("unknown")
 
 
 class Clients:
-    """The clients of one listener. Beyond loopback and without TLS, only the networks of `clients.open` may ask.
+    """The clients of one listener. Beyond loopback only the networks of `clients.open` may ask; under TLS, where none is named, everyone.
 
     A peer on loopback may ask there too: it is on this host, as if it used a loopback listener.
     """
 
     def __init__(self, *, address: Address, is_sealed: bool, open_networks: Sequence[Network]) -> None:
-        self._is_for_all = is_sealed or address.is_loopback
+        self._is_for_all = address.is_loopback or (is_sealed and not open_networks)
         self._open = tuple(open_networks)
 
     def who(self, request: web.BaseRequest) -> Client:
@@ -37,7 +37,7 @@ class Clients:
             address = ipaddress.ip_address(client.address)
             if address.is_loopback or any(address in network for network in self._open):
                 return
-        raise NotAllowed(f"{client} may not ask here without TLS; add its network to clients.open, or use TLS")
+        raise NotAllowed(f"{client} may not ask here; add its network to clients.open")
 
 
 def plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -34,7 +34,7 @@ def test_a_lock_entry_wins_over_the_state(rule):
 
 @pytest.mark.parametrize("pin", [None, IMAGE])
 def test_locked_serves_only_what_the_lock_file_names(pin):
-    with pytest.raises(PinMismatch, match="pin lock"):
+    with pytest.raises(PinMismatch, match="lock file names"):
         chosen(LOCKED, pin=pin)
 
 

@@ -39,6 +39,14 @@ def test_with_tls_or_on_loopback_whoever_reaches_it_may_ask(place):
     assert clients(**place).admit(Client("10.2.0.1")) is None
 
 
+def test_with_tls_the_open_networks_are_the_only_ones_where_any_are_named():
+    """They are what lets credentialed upstreams stand behind this port (face.md, load errors)."""
+    known = clients(is_sealed=True, networks=OPEN)
+    assert known.admit(Client("10.1.0.1")) is None
+    with pytest.raises(NotAllowed):
+        known.admit(Client("10.2.0.1"))
+
+
 def test_a_client_without_an_address_may_not_ask_where_addresses_matter():
     class Gone:
         transport = None
