@@ -90,7 +90,8 @@ def build_pipeline(
     table = Table()
     pins = Pins(state, moved or said, changed=table.drop)
     manifests = Manifests(content, upstreams, parentage)
-    gatherer = Gatherer(content, upstreams, parentage)
+    witnesses = Witnesses(content, upstreams, parentage, state, clock)
+    gatherer = Gatherer(content, upstreams, parentage, witnesses)
     judge = Judge(regime, manifests, gatherer, decisions, parentage, clock, emit)
     lineage = Lineage(regime, parentage, judge, manifests)
     fills = Fills(content, upstreams, emit)
@@ -107,7 +108,7 @@ def build_pipeline(
         resolver=Resolver(
             regime, manifests, judge, pins, clock, emit, patience=config.limits.request_seconds * _PATIENCE
         ),
-        witnesses=Witnesses(content, upstreams, parentage, state, clock),
+        witnesses=witnesses,
         fills=fills,
         ahead=ahead,
         refusals=Refusals(state, emit, clock),
@@ -233,6 +234,7 @@ class Proxy:
             emit=self.emit,
             ready=lambda: self._is_ready,
             metrics=self.metrics.render,
+            stall_seconds=config.limits.stall_seconds,
         )
         await self.front.start()
         self._is_ready = True

@@ -1,8 +1,8 @@
 """Fetches what may prove an image, as bytes, and keeps what proved it. Out of reach is a gap, never "none"."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from proxy.content.store import ContentStore
 from proxy.errors import ContentMismatch, ManifestInvalid, ManifestUnknown, PratiqueError, StorageError
@@ -11,6 +11,7 @@ from proxy.oci.digest import Digest
 from proxy.oci.manifest import MAX_MANIFEST, Index, Manifest, is_evidence_manifest, parse_manifest
 from proxy.oci.reference import Reference, Repository, Tag
 from proxy.pipeline.parentage import Parentage
+from proxy.pipeline.referrers import Witnesses
 from proxy.upstream.registry import Registry, Upstreams
 from proxy.verify import lookup
 from proxy.verify.evidence import Found, Rejection
@@ -32,25 +33,31 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Bytes to be proved, what could not be read (`gaps`), and what was seen to be useless at once."""
+    """Bytes to be proved, what could not be read (`gaps`), and what was seen to be useless at once.
+
+    `nothing_at` are complete answers of "none": a tag that is absent, or None for an empty listing of referrers.
+    """
 
     found: tuple[Found, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     gaps: tuple[str, ...] = ()
     proofs: tuple[Proof, ...] = field(default=(), repr=False)
+    nothing_at: tuple[str | None, ...] = ()
 
     def with_more(self, later: "Gathered") -> "Gathered":
         """What is stored and what the upstream has prove together: neither need hold all of it."""
         fetched = {(proof.place, proof.manifest.digest) for proof in later.proofs}
         kept = [proof for proof in self.proofs if (proof.place, proof.manifest.digest) not in fetched]
-        return _gathered([*kept, *later.proofs], (*self.rejections, *later.rejections), (*self.gaps, *later.gaps))
+        together = _gathered([*kept, *later.proofs], (*self.rejections, *later.rejections), (*self.gaps, *later.gaps))
+        return replace(together, nothing_at=(*self.nothing_at, *later.nothing_at))
 
 
 class Gatherer:
-    def __init__(self, content: ContentStore, upstreams: Upstreams, parentage: Parentage) -> None:
+    def __init__(self, content: ContentStore, upstreams: Upstreams, parentage: Parentage, witnesses: Witnesses) -> None:
         self._content = content
         self._upstreams = upstreams
         self._parentage = parentage
+        self._witnesses = witnesses
 
     async def stored(self, repository: Repository, subject: Digest) -> Gathered:
         """What was kept with the image: it costs no network, and proves nothing by being kept."""
@@ -67,11 +74,14 @@ class Gatherer:
         """Everything that the upstream holds for this subject, likely first, side by side, within the caps."""
         search = Search(self._upstreams.registry(repository.upstream), repository, subject)
         await asyncio.gather(*(search.look(source) for source in lookup.sources(subject)))
-        return _gathered(search.proofs, search.rejections, search.gaps)
+        return replace(_gathered(search.proofs, search.rejections, search.gaps), nothing_at=tuple(search.nothing_at))
 
-    async def keep(self, repository: Repository, subject: Digest, proofs: Iterable[Proof]) -> None:
-        """Store evidence with the image, so that judging again needs no network (promise 5)."""
-        for proof in proofs:
+    async def keep(self, repository: Repository, subject: Digest, gathered: Gathered, *, used: set[Digest]) -> None:
+        """Store the evidence that was used, so that judging, here and behind us, needs no network again (promise 5)."""
+        await self._witnesses.learned(repository, subject, gathered.nothing_at)
+        for proof in gathered.proofs:
+            if not used & {proof.manifest.digest, *proof.blobs}:
+                continue
             if not is_evidence_manifest(proof.manifest):
                 continue  # it proved something, and yet is nothing that may be served (T60)
             for digest, raw in proof.blobs.items():
@@ -98,6 +108,7 @@ class Search:
         self.proofs: list[Proof] = []
         self.rejections: list[Rejection] = []
         self.gaps: list[str] = []
+        self.nothing_at: list[str | None] = []
 
     async def look(self, source: lookup.Source) -> None:
         """Raise StorageError at most; an upstream's failure is a gap."""
@@ -117,6 +128,8 @@ class Search:
         except PratiqueError as error:
             self._gap("the referrers of the image", error)
             return
+        if not listed:
+            self.nothing_at.append(None)
         ordered = lookup.likely_first(listed)
         if len(ordered) > lookup.MAX_REFERRERS:
             skipped = len(ordered) - lookup.MAX_REFERRERS
@@ -144,6 +157,8 @@ class Search:
         except ManifestUnknown:
             if isinstance(reference, Digest):  # listed, and not there: the listing or the registry is incomplete
                 self.gaps.append(f"{place}: {self._repository.upstream} lists {reference} and does not have it")
+            else:
+                self.nothing_at.append(reference.name)
             return None
         except (ManifestInvalid, ContentMismatch) as error:
             digest = reference if isinstance(reference, Digest) else None

@@ -14,7 +14,7 @@ from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import Repository
 from proxy.pipeline.clock import Clock
 from proxy.pipeline.decisions import Decisions
-from proxy.pipeline.gather import Gathered, Gatherer, Proof
+from proxy.pipeline.gather import Gathered, Gatherer
 from proxy.pipeline.manifests import Manifests
 from proxy.pipeline.parentage import Parentage
 from proxy.pipeline.standing import Regime, Standing
@@ -105,8 +105,8 @@ class Judge:
         began = time.monotonic()
         manifest = fetched or await self._manifests.get(repository, digest)
         case = await self._case(standing, repository, manifest)
-        decision, proofs = await self._decide(standing, case)
-        await self._record(decision, manifest, proofs, seconds=time.monotonic() - began)
+        decision, gathered = await self._decide(standing, case)
+        await self._record(decision, manifest, gathered, seconds=time.monotonic() - began)
         return Judgement(decision, manifest, is_fresh=True)
 
     async def _case(self, standing: Standing, repository: Repository, manifest: Manifest | Index) -> Case:
@@ -128,22 +128,22 @@ class Judge:
             now=now,
         )
 
-    async def _decide(self, standing: Standing, case: Case) -> tuple[Decision, tuple[Proof, ...]]:
+    async def _decide(self, standing: Standing, case: Case) -> tuple[Decision, Gathered]:
         """(4, 5) Judge; where more is wanted, by what is stored, then by what the upstream has. A bounded number of rounds."""
         outcome = evaluate(case)
         if isinstance(outcome, Decision):
-            return outcome, ()
+            return outcome, Gathered()
         gathered = Gathered()
         for gather in (self._gatherer.stored, self._gatherer.fetch):
             gathered = gathered.with_more(await gather(case.repository, case.digest))
             outcome = evaluate(await _proved(standing, case, gathered))
             is_last = gather == self._gatherer.fetch
             if isinstance(outcome, Decision) and (is_last or (outcome.is_allow and not outcome.is_warned)):
-                return outcome, gathered.proofs
+                return outcome, gathered
         raise Inconclusive("the policy wants what this version cannot gather; this is a defect of ours")
 
     async def _record(
-        self, decision: Decision, manifest: Manifest | Index, proofs: tuple[Proof, ...], *, seconds: float
+        self, decision: Decision, manifest: Manifest | Index, gathered: Gathered, *, seconds: float
     ) -> None:
         """(6) The evidence and the manifest first, then the Decision: what it says must be there when it is read."""
         self._emit(
@@ -158,8 +158,7 @@ class Judge:
         )
         if decision.is_allow:
             used = set(decision.evidence)
-            kept = [proof for proof in proofs if used & {proof.manifest.digest, *proof.blobs}]
-            await self._gatherer.keep(decision.repository, decision.digest, kept)
+            await self._gatherer.keep(decision.repository, decision.digest, gathered, used=used)
             await self._manifests.keep(decision.repository, manifest)
             await self._parentage.remember(decision.repository, manifest, kind="root")
         await self._decisions.keep(decision)

@@ -15,7 +15,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from proxy.errors import BlobUnknown, Inconclusive, ManifestUnknown, NameInvalid, NotAllowed, PolicyError, PratiqueError
 from proxy.oci import mediatype, referrers
@@ -27,7 +27,7 @@ from proxy.pipeline.ahead import Ahead
 from proxy.pipeline.answers import Asker, BlobAnswer, ListingAnswer, ManifestAnswer, TagsAnswer
 from proxy.pipeline.clock import Clock
 from proxy.pipeline.fill import Fills
-from proxy.pipeline.judge import Judge, raise_for
+from proxy.pipeline.judge import Judge, Judgement, raise_for
 from proxy.pipeline.lineage import Lineage, Stand
 from proxy.pipeline.manifests import Manifests, require_child
 from proxy.pipeline.parentage import Parentage
@@ -102,7 +102,7 @@ class Pull:
         if ready is not None:
             return ready
         generation = self._rooms.table.generation
-        async with _Refusing(self._rooms.refusals, asker, request.name, str(request.reference)) as refusing:
+        async with _Refusing(self._rooms.refusals, asker, _asked(request), str(request.reference)) as refusing:
             repository = self._route(asker, request.name, request.ns, refusing)
             admission, is_joined = await self._join(
                 ("manifest", repository, request.reference), lambda: self._admit(repository, request.reference)
@@ -115,7 +115,7 @@ class Pull:
 
     async def blob(self, asker: Asker, request: GetBlob) -> BlobAnswer:
         deadline = time.monotonic() + self._request_seconds
-        async with _Refusing(self._rooms.refusals, asker, request.name, str(request.digest)) as refusing:
+        async with _Refusing(self._rooms.refusals, asker, _asked(request), str(request.digest)) as refusing:
             repository = self._route(asker, request.name, request.ns, refusing)
             stand = await self._blob_stand(repository, request.digest)
             descriptor = stand.descriptor
@@ -127,7 +127,7 @@ class Pull:
         return BlobAnswer(request.digest, descriptor.size, repository, outcome, body)
 
     async def referrers(self, asker: Asker, request: ListReferrers) -> ListingAnswer:
-        async with _Refusing(self._rooms.refusals, asker, request.name, str(request.digest)) as refusing:
+        async with _Refusing(self._rooms.refusals, asker, _asked(request), str(request.digest)) as refusing:
             repository = self._route(asker, request.name, request.ns, refusing)
             try:
                 await self._join(
@@ -145,7 +145,7 @@ class Pull:
         return ListingAnswer(referrers.build_index(chosen), repository, is_filtered=request.artifact_type is not None)
 
     async def tags(self, asker: Asker, request: ListTags) -> TagsAnswer:
-        async with _Refusing(self._rooms.refusals, asker, request.name, "tags/list") as refusing:
+        async with _Refusing(self._rooms.refusals, asker, _asked(request), "tags/list") as refusing:
             repository = self._route(asker, request.name, request.ns, refusing)
             names, _ = await self._join(("tags", repository), lambda: self._permitted_tags(repository))
         after = [name for name in names if request.last is None or name > request.last]
@@ -183,7 +183,8 @@ class Pull:
 
     async def _by_tag(self, repository: Repository, tag: Tag) -> Admission:
         resolved = await self._rooms.resolver.resolve(repository, tag)
-        raise_for(resolved.judgement.decision)
+        if not resolved.judgement.decision.is_allow:
+            self._refuse(repository, resolved.judgement)
         manifest = resolved.judgement.manifest or await self._rooms.manifests.get(repository, resolved.digest)
         self._rooms.ahead.offer(repository, manifest)
         return Admission(
@@ -207,9 +208,18 @@ class Pull:
                 await self._rooms.finder.find(repository, digest)
                 stand = await self._rooms.lineage.of_manifest(repository, digest)
             if stand is None or not stand.is_admitted:
-                raise_for(judgement.decision)
-                raise BlobUnknown("unreachable: what is not admitted was refused")
+                return self._refuse(repository, judgement)
         return await self._child(repository, digest, stand)
+
+    def _refuse(self, repository: Repository, judgement: Judgement) -> NoReturn:
+        """Raise what the Decision says; its blobs, asked for by themselves, are refused for the same reason."""
+        try:
+            raise_for(judgement.decision)
+        except PolicyError as error:
+            if judgement.manifest is not None:
+                self._rooms.refusals.name(repository, judgement.manifest.blobs, error)
+            raise
+        raise AssertionError("only what was not allowed is refused")
 
     async def _child(self, repository: Repository, digest: Digest, stand: Stand) -> Admission:
         """What an admitted root names, fetched where it is not here, must be what that root says of it."""
@@ -244,7 +254,9 @@ class Pull:
         try:
             stand, _ = await self._join(("blob", repository, digest), lambda: self._find_blob(repository, digest))
             if stand is None:
-                raise BlobUnknown(f"no admitted image of {repository} names {digest}; pull its manifest first")
+                raise self._rooms.refusals.of_blob(repository, digest) or BlobUnknown(
+                    f"no admitted image of {repository} names {digest}; pull its manifest first"
+                )
             _require_admitted(stand)
         except PolicyError as error:
             error.refusal = self._told_before(repository, error)
@@ -294,8 +306,13 @@ class _Refusing:
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PolicyError | Inconclusive) and error.refusal is None:
+        if isinstance(error, PolicyError | Inconclusive):
             raise await self._refusals.say(self._asker, name=self.name, reference=self._reference, error=error)
+
+
+def _asked(request: GetManifest | GetBlob | ListReferrers | ListTags) -> str:
+    """The repository as the client named it, until its one canonical name is known."""
+    return f"{request.ns}/{request.name}" if request.ns else request.name
 
 
 def _require_admitted(stand: Stand | None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from proxy.content.store import ContentStore
@@ -51,9 +51,12 @@ class Witnesses:
 
     async def listing(self, repository: Repository, subject: Digest) -> tuple[Descriptor, ...]:
         """Every referrer that may be served; raise an UpstreamError only where nothing complete was ever learned."""
-        await self._refresh(f"{repository}@{subject}", lambda: self._discover(repository, subject))
-        family = await self._parentage.family(repository)
-        known = [each for each in family.evidence_of.get(subject, {}).values() if "referrers" in each.places(subject)]
+        try:
+            await self._refresh(f"{repository}@{subject}", lambda: self._discover(repository, subject))
+        except UpstreamError:
+            if not await self._known_referrers(repository, subject):
+                raise
+        known = await self._known_referrers(repository, subject)
         read = await asyncio.gather(*(self._describe(each) for each in known))
         return referrers.merge([each for each in read if each is not None])
 
@@ -73,6 +76,17 @@ class Witnesses:
         if stored is None:
             raise ManifestUnknown(f"{repository} has nothing at {place}")
         return stored
+
+    async def learned(self, repository: Repository, subject: Digest, nothing_at: Iterable[str | None]) -> None:
+        """Take note of complete answers that a judgement got: there is nothing at these tags; None is the listing."""
+        now = self._clock.now().timestamp()
+        for place in nothing_at:
+            key = f"{repository}@{subject}" if place is None else f"{repository}:{place}"
+            await self._looked.put(key, {"at": now})
+
+    async def _known_referrers(self, repository: Repository, subject: Digest) -> list[Known]:
+        family = await self._parentage.family(repository)
+        return [each for each in family.evidence_of.get(subject, {}).values() if "referrers" in each.places(subject)]
 
     def written(self, repository: Repository, digest: Digest) -> Written | None:
         return self._written.get((repository, digest))

@@ -5,12 +5,13 @@ One id for one client, reference and Decision for ten minutes: a client asks two
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from proxy.errors import Inconclusive, PolicyError, StorageError
 from proxy.events import Event, Refused
+from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
 from proxy.pipeline.answers import Asker
@@ -33,23 +34,43 @@ class Refusals:
         self._clock = clock
         self._lately: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
         self._by_root: OrderedDict[tuple[Repository, Digest], str] = OrderedDict()
+        self._named: OrderedDict[tuple[Repository, Digest], PolicyError] = OrderedDict()
 
     async def say(self, asker: Asker, *, name: str, reference: str, error: Refusable) -> Refusable:
         """The error as the client gets it: the reference in front, the id behind; recorded once in ten minutes."""
         mark = "@" if ":" in reference else ":"
         asked = f"{name}{mark}{reference}"
+        message = error.message if error.message.startswith(name) else f"{asked}: {error.message}"
+        if error.refusal is not None:  # told and recorded before, under its root's name
+            return self._worded(error, message, error.refusal)
         record = dict(error.record or {})
         subject = str(record.get("key") or error.message)
         refusal, is_new = self._identify((str(asker.client), asked, subject))
-        message = error.message if error.message.startswith(name) else f"{asked}: {error.message}"
         if is_new:
             try:
                 await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
             except StorageError:  # it stays a refusal (T56), and is recorded when it comes again
                 self._lately.pop((str(asker.client), asked, subject), None)
-        said = type(error)(message, detail=error.detail, refusal=refusal, record=record)
+        return self._worded(error, message, refusal)
+
+    @staticmethod
+    def _worded(error: Refusable, message: str, refusal: str) -> Refusable:
+        said = type(error)(message, detail=error.detail, refusal=refusal, record=error.record)
         said.retry_after = error.retry_after
         return said
+
+    def name(self, repository: Repository, blobs: Iterable[Descriptor], error: PolicyError) -> None:
+        """Remember why the image was refused that names these blobs: nothing else of it is kept."""
+        for blob in blobs:
+            self._named[(repository, blob.digest)] = error
+            self._named.move_to_end((repository, blob.digest))
+        while len(self._named) > _LIMIT:
+            self._named.popitem(last=False)
+
+    def of_blob(self, repository: Repository, digest: Digest) -> PolicyError | None:
+        """The refusal of the image that names this blob, where one was refused lately."""
+        error = self._named.get((repository, digest))
+        return type(error)(error.message, record=error.record) if error else None
 
     def of_root(self, repository: Repository, digest: Digest) -> str | None:
         return self._by_root.get((repository, digest))

@@ -16,7 +16,9 @@ _UNKNOWN = Client("unknown")
 
 
 class Clients:
-    """The clients of one listener. Beyond loopback only the networks of `clients.open` may ask; under TLS, where none is named, everyone.
+    """The clients of one listener. Beyond loopback only the networks of `clients.open` may ask.
+
+    Under TLS, where no network is named, everyone may.
 
     A peer on loopback may ask there too: it is on this host, as if it used a loopback listener.
     """

@@ -74,7 +74,7 @@ _BUDGET = _in("unit/config/test_loader", "t27_a_budget_that_is_not_enforced_yet_
 _PROMISES: Mapping[str, tuple[str, ...]] = {
     "promise 1": (
         *_pull(
-            "a_refused_image_is_refused_by_digest_and_so_are_its_blobs",
+            "a_refused_image_is_refused_by_digest_and_its_blobs_with_its_id",
             "an_index_admits_its_children_and_their_blobs_and_nothing_else",
             "t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs",
             "a_manifest_is_never_answered_as_a_blob",

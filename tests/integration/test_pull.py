@@ -85,14 +85,19 @@ async def test_an_unsigned_image_is_refused_with_a_line_that_says_why_and_leaves
     assert await stored(house) == set()
 
 
-async def test_a_refused_image_is_refused_by_digest_and_so_are_its_blobs(house):
+async def test_a_refused_image_is_refused_by_digest_and_its_blobs_with_its_id(house):
     image = house.put(APP, "app", tag="v1", is_signed=False)
     assert (await house.manifest(APP, "v1")).status == 403
-    assert (await house.manifest(APP, image.digest)).status == 403
+    refused = await house.manifest(APP, image.digest)
+    assert refused.status == 403
+    told = json.loads(refused.body)["errors"][0]["message"]
     for digest in image.blobs:
         got = await house.blob(APP, digest)
-        assert got.status == 404
-        assert json.loads(got.body)["errors"][0]["code"] == "BLOB_UNKNOWN"
+        assert got.status == 403
+        assert json.loads(got.body)["errors"][0]["message"][-10:] == told[-10:], "the id of the refused root"
+    unknown = await house.blob(APP, Digest.of(b"nowhere"))
+    assert unknown.status == 404
+    assert json.loads(unknown.body)["errors"][0]["code"] == "BLOB_UNKNOWN"
     assert await stored(house) == set()
 
 

@@ -218,6 +218,25 @@ async def test_evidence_of_an_admitted_image_is_served_and_verifies_with_the_ups
     await house.upstream.start()
 
 
+async def test_a_complete_answer_that_a_judgement_got_is_remembered_for_who_verifies_offline(house):
+    """cosign asks for the `.sig` tag and for the referrers; neither may be a 503 because nobody asked before."""
+    legacy = house.put(APP, "legacy", tag="v1")
+    modern = house.put(APP, "modern", tag="v2", is_signed=False)
+    signature = as_referrer(
+        sign(modern.digest, private=house.private, reference_name=f"{UPSTREAM}/{APP}"), subject=modern
+    )
+    house.upstream.put_image(APP, signature)
+    assert (await house.manifest(APP, "v1")).status == 200
+    assert (await house.manifest(APP, "v2")).status == 200
+    await house.upstream.stop()
+    listed = await house.get(f"/v2/{APP}/referrers/{legacy.digest}?ns={UPSTREAM}")
+    assert (listed.status, json.loads(listed.body)["manifests"]) == (200, [])
+    assert (await house.manifest(APP, signature_tag(modern.digest))).status == 404
+    listed = await house.get(f"/v2/{APP}/referrers/{modern.digest}?ns={UPSTREAM}")
+    assert [each["digest"] for each in json.loads(listed.body)["manifests"]] == [str(signature.digest)]
+    await house.upstream.start()
+
+
 async def test_referrers_are_an_index_empty_if_none_and_filtered_by_type(house):
     image = house.put(APP, "app", tag="v1", is_signed=False)
     signature = as_referrer(
@@ -251,7 +270,7 @@ async def test_t60_what_could_be_run_is_not_served_by_an_evidence_name(house):
     assert (await house.manifest(APP, EvidenceTag(image.digest, ".sbom").tag)).status == 403
     assert (await house.manifest(APP, evil.digest)).status == 403
     for digest in evil.blobs:
-        assert (await house.blob(APP, digest)).status == 404
+        assert (await house.blob(APP, digest)).status == 403
 
 
 async def test_t60_a_runnable_referrer_is_neither_listed_nor_served(house):
