@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from proxy.cli.node import node
 from proxy.cli.pins import pins
 from proxy.cli.serve import serve
 from proxy.cli.verify import verify
-from proxy.cli.version import version
+from proxy.cli.version import say_version, version
 
 app = typer.Typer(
     name="pratique",
@@ -27,6 +27,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _program(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Hold the options that go before a command."""
+
+
 app.command()(serve)
 app.command()(verify)
 app.command()(explain)

@@ -48,8 +48,11 @@ def confirm(
 ) -> int:
     """Say which digest a tag stands for, or that tags may be trusted anew after the state was lost.
 
-    With a digest the pin is set to it. Without one, the upstream is asked, and what it offers is judged first: what is
-    refused is not pinned. A running proxy takes it up at once.
+    With a digest the pin is set to it, unjudged: a pin admits nothing, and what the policy refuses stays refused.
+
+    Without one, the upstream is asked, and what it offers is judged first: what is refused is not pinned.
+
+    A running proxy takes it up within a second.
     """
     if (reference is None) == (not everything):
         raise ConfigError("name one image, such as host/name:tag@sha256:…, or --all")
@@ -94,12 +97,16 @@ async def _confirm(
     if move.old == move.new:
         say(f"{repository}:{tag} is pinned to {new} already.")
         return OK
-    if dry_run:
-        say(f"Would pin {repository}:{tag} to {new} ({_before(move)}).")
-        return CHANGES
-    await _write(config, move)
-    say(f"Pinned {repository}:{tag} to {new} ({_before(move)}).")
-    return OK
+    if not dry_run:
+        await _write(config, move)
+    say(f"{'Would pin' if dry_run else 'Pinned'} {repository}:{tag} to {new} ({_before(move)}).")
+    if digest is not None:
+        complain(
+            f"that digest was not judged, and the tag is refused if the policy refuses it: "
+            f"`pratique verify {repository}@{new}` judges it",
+            word="note",
+        )
+    return CHANGES if dry_run else OK
 
 
 def _require_pinnable(loaded: "LoadedPolicy", repository: "Repository", tag: "Tag") -> None:

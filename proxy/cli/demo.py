@@ -2,6 +2,8 @@
 
 import io
 import re
+import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,8 @@ from proxy.cli.output import Format, Output, emit, say, table, text
 
 if TYPE_CHECKING:
     from proxy.demo.run import Report
+
+_WIDE = 120  # columns of a terminal in which the whole table reads well
 
 
 def demo(
@@ -41,17 +45,16 @@ class _Nowhere(io.StringIO):
 
 
 def _show(report: "Report") -> None:
-    rows = [
-        [
-            pull.title,
-            _cut(pull.asked.partition("/")[2]),
-            pull.answered,
-            _cut(pull.why),
-            "yes" if pull.is_as_expected else "no",
-        ]
-        for pull in report.pulls
-    ]
-    table(["image", "asked", "answered", "why", "as expected"], rows)
+    columns = {
+        "image": [pull.title for pull in report.pulls],
+        "asked": [_cut(pull.asked.partition("/")[2]) for pull in report.pulls],
+        "answered": [pull.answered for pull in report.pulls],
+        "why": [_cut(pull.why) for pull in report.pulls],
+        "as expected": ["yes" if pull.is_as_expected else "no" for pull in report.pulls],
+    }
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE:
+        del columns["asked"]  # the title says enough; the reasons need the room
+    table([*columns], [*zip(*columns.values(), strict=True)])
     count = report.untrusted_bytes
     say("", text(f"untrusted bytes that left the proxy: {count}", "red" if count else "green"))
     say(f"{len(report.pulls)} pulls with {report.client} in {report.seconds:.1f} s")

@@ -1,5 +1,6 @@
 """Exit codes, settled in the documentation, and which error of the tree ends with which. Scripts hold on to these."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -75,6 +76,9 @@ def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
     except Exception as error:  # noqa: BLE001 - the last place where a defect can become a sentence
         if is_debugging:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            complain("no space is left where this writes; free some space and try again")
+            return TRY_LATER
         first = str(error).partition("\n")[0]
         complain(
             f"{type(error).__name__}: {first}; this is a defect of pratique, please report it "

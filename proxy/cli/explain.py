@@ -11,7 +11,7 @@ from proxy.cli.advice import meaning, next_steps
 from proxy.cli.exits import OK, REFUSED, complain
 from proxy.cli.files import ConfigOption, load_config
 from proxy.cli.output import Format, Output, emit, say, text
-from proxy.cli.tree import answer, moment, rejection_line, validity
+from proxy.cli.tree import check_line, moment, rejection_line, validity
 
 if TYPE_CHECKING:
     from proxy.config.layout import Config
@@ -104,7 +104,10 @@ def _nothing(what: str) -> str:
         return (
             f"nothing is recorded under {what}; ids live 30 days, in the proxy that said them: is --config that one's?"
         )
-    return f"nothing is recorded about {what}: nobody pulled it here; `pratique verify {what}` judges it now"
+    return (
+        f"nothing is recorded about {what}: nobody asked for it here, or its upstream did not have it or did not answer; "
+        f"`pratique verify {what}` judges it now"
+    )
 
 
 def _show(story: Mapping[str, Any], steps: Sequence[str]) -> None:
@@ -140,7 +143,7 @@ def _show_decision(decision: Mapping[str, Any]) -> None:
 
 def _show_checks(checks: Sequence[Mapping[str, Any]], *, indent: str) -> None:
     for check in checks:
-        say(f"{indent}{answer(check):<7} {check['name']}: {check['summary']}")
+        say(f"{indent}{check_line(check)}")
         words = meaning(check)
         if words:
             say(f"{indent}        {words}")

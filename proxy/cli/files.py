@@ -22,7 +22,7 @@ ConfigOption = Annotated[
         "-c",
         envvar=ENV,
         show_default=False,
-        help="pratique.yaml. Default: ./pratique.yaml, else /etc/pratique/pratique.yaml.",
+        help="pratique.yaml. Default: the one in this folder, else in /etc/pratique.",
     ),
 ]
 
@@ -34,8 +34,8 @@ def config_path(given: Path | None) -> Path:
     for place in PLACES:
         if place.exists():
             return place
-    looked = " or ".join(map(str, PLACES))
-    raise ConfigError(f"no configuration: {looked} is not there; name the file with --config FILE or {ENV}=FILE")
+    looked = " nor ".join(map(str, PLACES))
+    raise ConfigError(f"no configuration: neither {looked} is there; name the file with --config FILE or {ENV}=FILE")
 
 
 def load_config(given: Path | None) -> "Config":

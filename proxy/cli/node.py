@@ -43,9 +43,7 @@ def hosts(
     ] = None,
     podman: Annotated[
         bool,
-        typer.Option(
-            "--podman", help="Write podman's and CRI-O's drop-in instead (/etc/containers/registries.conf.d)."
-        ),
+        typer.Option("--podman", help="Write podman's and CRI-O's drop-in instead."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; exit 2 if something would change.")

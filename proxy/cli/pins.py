@@ -31,7 +31,7 @@ def ls(config: ConfigOption = None, output: Output = Format.TABLE) -> None:
     settings, loaded = load_all(config)
     rows, is_distrusted = asyncio.run(_listed(settings, loaded))
     document = {"distrusted": is_distrusted, "pins": rows}
-    emit(document, output=output, show=lambda: _show(rows))
+    emit(document, output=output, show=lambda: _show(rows, is_distrusted=is_distrusted))
     if is_distrusted:
         complain(_DISTRUSTED, word="warning")
 
@@ -50,12 +50,13 @@ async def _listed(config: "Config", loaded: "LoadedPolicy") -> tuple[list[dict[s
 
 
 def _row(pin: "Pin", locked: str | None) -> dict[str, Any]:
+    pinned_at = pin.pinned_at.isoformat() if locked in (None, str(pin.digest)) else None
     return {
         "repository": str(pin.repository),
         "tag": pin.tag.name,
         "digest": locked or str(pin.digest),
         "isLocked": locked is not None,
-        "pinnedAt": pin.pinned_at.isoformat(),
+        "pinnedAt": pinned_at,
         "cause": pin.cause,
         "by": pin.by,
         "checkedAt": pin.checked_at.isoformat(),
@@ -69,11 +70,12 @@ def _locked_row(repository: str, tag: str, digest: str) -> dict[str, Any]:
     return {"repository": repository, "tag": tag, "digest": digest, "isLocked": True, **absent}
 
 
-def _show(rows: Sequence[Mapping[str, Any]]) -> None:
+def _show(rows: Sequence[Mapping[str, Any]], *, is_distrusted: bool) -> None:
     from proxy.cli.tree import moment, short
 
     if not rows:
-        say("No tag is pinned yet: the first admitted digest of a tag becomes its pin.")
+        becomes = "" if is_distrusted else ": the first admitted digest of a tag becomes its pin"
+        say(f"No tag is pinned yet{becomes}.")
         return
     cells = []
     for row in rows:
@@ -82,3 +84,5 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
         drift = f"{short(row['offered'])} {row['offeredJudgement'] or ''}".rstrip() if row["offered"] else "-"
         cells.append([f"{row['repository']}:{row['tag']}", short(row["digest"]), since, by, drift])
     table(["image", "pin", "since", "by", "the upstream offers"], cells)
+    if any(cell[-1] == "-" for cell in cells):
+        say("\n-: nothing else was seen. A proxy looks at most once an hour; `pratique verify REF` looks now.")

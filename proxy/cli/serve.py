@@ -43,8 +43,9 @@ def serve(
 ) -> int | None:
     """Run the proxy.
 
-    SIGHUP loads the policy, its keys and the lock file again: all of it, or the old one stays. SIGTERM and SIGINT refuse
-    new connections and let running pulls end; a second one ends them.
+    SIGHUP loads the policy, its keys and the lock file again: all of it, or the old one stays.
+
+    SIGTERM and SIGINT refuse new connections and let running pulls end; a second one ends them.
     """
     import uvloop
 

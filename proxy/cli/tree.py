@@ -28,7 +28,7 @@ def decision_tree(record: Mapping[str, Any], *, title: str) -> Any:
 
 
 def check_line(check: Mapping[str, Any]) -> str:
-    name = check["name"] if check["name"] == check["word"] else f"{check['name']} ({check['word']})"
+    name = check["name"] if check["name"].startswith(check["word"]) else f"{check['name']} ({check['word']})"
     return f"{answer(check):<7} {name}: {check['summary']}"
 
 
@@ -50,6 +50,8 @@ def rejection_line(rejection: Mapping[str, Any]) -> str:
 def validity(record: Mapping[str, Any]) -> str:
     if record["verdict"] == "inconclusive":
         return "not at all: it is judged again at the next request"
+    if record.get("reason") == "revoked":
+        return "as long as the policy revokes it"
     if record["expiresAt"] is None:
         return "until the policy, the keys or the evidence change"
     again = ", then it is judged again" if record["verdict"] == "deny" else ""

@@ -106,7 +106,7 @@ async def _examine(config: "Config", loaded: "LoadedPolicy", asked: "ImageName",
         digest=digest,
         decision=decision,
         under=under,
-        notes=await _notes(config, loaded, asked, rule, digest),
+        notes=await _notes(config, loaded, asked, rule, digest, is_allowed=decision.is_allow),
         cosign=tuple(lines),
     )
 
@@ -126,7 +126,7 @@ async def _judge(pipeline: "Pipeline", asked: "ImageName") -> "tuple[Decision, D
 
 
 async def _notes(
-    config: "Config", loaded: "LoadedPolicy", asked: "ImageName", rule: "Rule", digest: "Digest"
+    config: "Config", loaded: "LoadedPolicy", asked: "ImageName", rule: "Rule", digest: "Digest", *, is_allowed: bool
 ) -> tuple[str, ...]:
     """What the proxy answers for this tag, where it is something else than what was judged."""
     from proxy.oci.reference import Tag
@@ -141,10 +141,12 @@ async def _notes(
     pinned = await _pinned(config, asked)
     if pinned is None or pinned == digest:
         return ()
-    moves = f"`pratique pin confirm {asked}@{digest}` moves it"
+    moves = ""
     if rule.pinning == "follow":
-        moves = "the rule follows the tag, once the new digest is admitted"
-    return (f"the tag is pinned to {pinned}, and the proxy answers that; {moves}",)
+        moves = "; the rule follows the tag, once the new digest is admitted"
+    elif is_allowed:
+        moves = f"; `pratique pin confirm {asked}@{digest}` moves it"
+    return (f"the tag is pinned to {pinned}, and the proxy answers that{moves}",)
 
 
 async def _pinned(config: "Config", asked: "ImageName") -> "Digest | None":

@@ -19,6 +19,7 @@ from typing import NoReturn, Self, TypeVar
 
 from proxy.errors import BlobUnknown, Inconclusive, ManifestUnknown, NameInvalid, NotAllowed, PolicyError, PratiqueError
 from proxy.oci import mediatype, referrers
+from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import EvidenceTag, Reference, Repository, Tag
@@ -129,18 +130,9 @@ class Pull:
     async def referrers(self, asker: Asker, request: ListReferrers) -> ListingAnswer:
         async with _Refusing(self._rooms.refusals, asker, _asked(request), str(request.digest)) as refusing:
             repository = self._route(asker, request.name, request.ns, refusing)
-            try:
-                await self._join(
-                    ("manifest", repository, request.digest), lambda: self._admit(repository, request.digest)
-                )
-                found = (
-                    await self._join(
-                        ("referrers", repository, request.digest),
-                        lambda: self._rooms.witnesses.listing(repository, request.digest),
-                    )
-                )[0]
-            except ManifestUnknown:  # distribution-spec: a digest that nobody knows has no referrers, and is no error
-                found = ()
+            found, _ = await self._join(
+                ("referrers", repository, request.digest), lambda: self._listed(repository, request.digest)
+            )
         chosen = referrers.filtered(found, request.artifact_type)
         return ListingAnswer(referrers.build_index(chosen), repository, is_filtered=request.artifact_type is not None)
 
@@ -210,6 +202,14 @@ class Pull:
             if stand is None or not stand.is_admitted:
                 return self._refuse(repository, judgement)
         return await self._child(repository, digest, stand)
+
+    async def _listed(self, repository: Repository, subject: Digest) -> tuple[Descriptor, ...]:
+        """What refers to an admitted subject; admitting it and looking are one wait for a client."""
+        try:
+            await self._join(("manifest", repository, subject), lambda: self._admit(repository, subject))
+            return await self._rooms.witnesses.listing(repository, subject)
+        except ManifestUnknown:  # distribution-spec: a digest that nobody knows has no referrers, and is no error
+            return ()
 
     def _refuse(self, repository: Repository, judgement: Judgement) -> NoReturn:
         """Raise what the Decision says; its blobs, asked for by themselves, are refused for the same reason."""

@@ -102,6 +102,7 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         *_policy(
             "promise_3_after_a_lost_state_pins_come_back_from_the_audit",
             "promise_3_without_lock_or_audit_nothing_is_trusted_anew_until_confirmed",
+            "after_a_lost_state_what_is_stored_is_admitted_again_by_judging_and_not_before",
             "drift_is_recorded_by_a_bounded_look_and_never_followed",
         ),
         *_adversary(
@@ -244,7 +245,7 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
         *_in("unit/verify/test_simplesigning", "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at"),
         *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
     ),
-    "T21": _in("unit/verify/test_simplesigning", "a_signature_by_a_certificate_says_so"),
+    "T21": _in("unit/verify/test_simplesigning", "t21_a_signature_by_a_certificate_says_so"),
     "T22": (
         *_in("unit/verify/test_simplesigning", "t22_a_payload_of_another_type_is_rejected"),
         *_in(

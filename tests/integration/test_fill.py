@@ -20,6 +20,7 @@ from tests.fakes.registry import FakeRegistry
 
 REPOSITORY = Repository("reg.test", "acme/app")
 OTHER = Repository("reg.test", "acme/other")
+ELSEWHERE = Repository("mirror.test", "acme/other")
 MIB = 1024 * 1024
 
 
@@ -30,7 +31,7 @@ class Bench:
         self.events: list[Event] = []
         self.store = FilesystemStore(folder, rotted=lambda *_: None)
         settings = UpstreamSettings.model_validate({"url": upstream.url})
-        self.upstreams = Upstreams({"reg.test": settings}, emit=self.events.append)
+        self.upstreams = Upstreams({"reg.test": settings, "mirror.test": settings}, emit=self.events.append)
         self.pauses: list[float] = []
         self.fills = Fills(self.store, self.upstreams, self.events.append, pause=self._pause)
 
@@ -99,10 +100,11 @@ async def test_a_cold_blob_streams_and_is_stored_then_served_without_upstream(be
     assert bench.upstream.counts == {}
 
 
-async def test_a_herd_is_one_transfer_across_repositories(bench):
+async def test_a_herd_is_one_transfer_across_repositories_and_upstreams(bench):
     blob = bench.put(4 * MIB)
     bench.upstream.put_blob("acme/other", bench.upstream.repos["acme/app"].blobs[blob.digest])
-    bodies = await asyncio.gather(*(bench.fills.body(REPOSITORY if n % 2 else OTHER, blob) for n in range(32)))
+    askers = (REPOSITORY, OTHER, ELSEWHERE)
+    bodies = await asyncio.gather(*(bench.fills.body(askers[n % 3], blob) for n in range(33)))
     read_all = await asyncio.gather(*(read(body) for body, _ in bodies))
     assert {Digest.of(raw) for raw in read_all} == {blob.digest}
     assert [outcome for _, outcome in bodies].count("miss") == 1

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from proxy.demo.images import make_image, make_index
-from proxy.oci.digest import Digest
+from proxy.oci.digest import Digest, require_digest
+from proxy.state.sqlite import SqliteStore
 from tests.fakes.house import UPSTREAM, House
 
 APP = "acme/app"
@@ -30,14 +32,14 @@ async def pull(house: House, name: str, reference: object) -> None:
     digest = Digest.parse(head.headers["Docker-Content-Digest"])
     got = await house.manifest(name, digest)
     assert got.status == 200, got.reason
-    assert Digest.of(got.body) == digest
+    require_digest(got.body, digest)
     document = json.loads(got.body)
     for child in document.get("manifests", []):
         await pull(house, name, child["digest"])
     for blob in [document[key] for key in ("config",) if key in document] + document.get("layers", []):
         answer = await house.blob(name, blob["digest"])
         assert answer.status == 200, answer.reason
-        assert Digest.of(answer.body) == Digest.parse(blob["digest"])
+        require_digest(answer.body, Digest.parse(blob["digest"]))
 
 
 async def test_an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off(house):
@@ -50,6 +52,22 @@ async def test_an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream
     await house.upstream.stop()
     await pull(house, APP, "v1")
     await house.upstream.start()
+
+
+async def test_a_warm_pull_never_waits_for_the_state(house, monkeypatch):
+    house.put(APP, "app", tag="v1", layers=3)
+    await pull(house, APP, "v1")
+    await house.settle()
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as hanging:
+        for door in ("get", "put", "compare_and_set", "delete", "scan", "lease"):
+            assert hasattr(SqliteStore, door)
+            hanging.setattr(SqliteStore, door, never)
+        async with asyncio.timeout(20):
+            await pull(house, APP, "v1")
 
 
 async def test_promise_6_after_a_restart_with_the_upstream_down_what_was_admitted_is_served(house):
@@ -422,6 +440,83 @@ async def test_config_and_layers_are_fetched_before_the_client_asks(tmp_path):
         house.upstream.forget()
         await pull(house, APP, "v1")
         assert house.upstream.count("blob") == 0
+
+
+async def test_what_is_named_by_sha512_is_pulled_under_its_index_and_by_its_own_signature(house):
+    made = make_image("app", layers=2)
+    text = made.manifest.decode()
+    for digest, raw in made.blobs.items():
+        text = text.replace(str(digest), str(Digest.of(raw, "sha512")))
+    image = replace(
+        made,
+        manifest=text.encode(),
+        digest=Digest.of(text.encode(), "sha512"),
+        blobs={Digest.of(raw, "sha512"): raw for raw in made.blobs.values()},
+    )
+    index = make_index([image])
+    for name in ("acme/under", "acme/alone"):
+        house.upstream.put_image(name, image)
+        house.upstream.put_manifest(name, image.manifest, image.media_type, algorithm="sha512")
+    house.upstream.put_manifest("acme/under", index.manifest, index.media_type, tag="v1")
+    house.sign(index, name="acme/under")
+    await pull(house, "acme/under", "v1")
+    assert (await house.manifest("acme/alone", image.digest)).status == 403
+    house.sign(image, name="acme/alone")
+    house.clock.forward(seconds=61)
+    await pull(house, "acme/alone", image.digest)
+    await house.settle()
+    assert {image.digest, *image.blobs} <= await stored(house)
+
+
+async def test_of_an_index_only_the_platforms_that_the_rule_names_are_fetched_ahead(tmp_path):
+    policy = """\
+version: 1
+signers: { team: { key: team.pub, log: none } }
+images:
+  - match: reg.test/acme/**
+    platforms: [linux/amd64]
+    require: [ { signature: team } ]
+"""
+    async with House(tmp_path, policy=policy, fills_ahead=2) as house:
+        wanted, other = (make_image(f"app-{each}", architecture=each) for each in ("amd64", "s390x"))
+        index = make_index([wanted, other])
+        house.upstream.put_image(APP, index, tag="v1")
+        house.sign(index, name=APP)
+        assert (await house.manifest(APP, "v1")).status == 200
+        for _ in range(500):
+            if set(wanted.blobs) <= await stored(house):
+                break
+            await asyncio.sleep(0.01)
+        await house.settle()
+        assert {wanted.digest, *wanted.blobs} <= await stored(house)
+        assert not {other.digest, *other.blobs} & await stored(house)
+
+
+async def test_the_metrics_of_a_running_proxy_tell_what_it_did(house):
+    house.put(APP, "app", tag="v1")
+    house.put(APP, "unsigned", tag="v2", is_signed=False)
+    await pull(house, APP, "v1")
+    await house.settle()
+    await house.restart()  # what is stored is counted at the start, and every minute
+    await pull(house, APP, "v1")
+    await house.manifest(APP, "v2")
+    for _ in range(500):
+        text = house.proxy.metrics.render().decode()
+        if "pratique_event_loop_lag_seconds_count 0.0" not in text and "pratique_content_bytes 0.0" not in text:
+            break
+        await asyncio.sleep(0.01)
+    told = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    for name in (
+        'pratique_requests_total{kind="manifest",outcome="denied"}',
+        'pratique_hits_total{kind="blob"}',
+        'pratique_refusals_total{reason="unverified"}',
+        'pratique_upstream_requests_total{status="2xx",upstream="reg.test",what="manifest"}',
+        'pratique_upstream_bytes_total{upstream="reg.test",what="manifest"}',
+        "pratique_verification_seconds_count",
+        "pratique_content_bytes",
+        "pratique_event_loop_lag_seconds_count",
+    ):
+        assert float(told[name]) > 0, name
 
 
 async def test_every_answer_says_who_asked_for_what_and_what_became_of_it(house):

@@ -211,6 +211,30 @@ async def test_promise_3_after_a_lost_state_pins_come_back_from_the_audit(house)
     assert (await house.manifest(APP, "v1")).body == image.manifest
 
 
+async def test_after_a_lost_state_what_is_stored_is_admitted_again_by_judging_and_not_before(house):
+    image = house.put(APP, "app", tag="v1")
+    unsigned = house.put(APP, "unsigned", tag="v2", is_signed=False)
+    await house.manifest(APP, "v1")
+    for digest in image.blobs:
+        await house.blob(APP, digest)
+    await house.settle()
+    await house.stop()
+    house.lose_state()
+    await house.start()
+    house.upstream.knobs.fail(503)
+    for digest in image.blobs:
+        assert (await house.blob(APP, digest)).status == 503, "stored, and not known to be admitted"
+    house.upstream.knobs.fail(None)
+    house.upstream.forget()
+    assert (await house.manifest(APP, "v1")).body == image.manifest
+    for digest in image.blobs:
+        got = await house.blob(APP, digest)
+        assert (got.status, Digest.of(got.body)) == (200, digest)
+    asked = {seen.path.rsplit("/", 1)[1] for seen in house.upstream.seen("blob")}
+    assert not asked & {str(digest) for digest in image.blobs}, "config and layers are where they were"
+    assert (await house.manifest(APP, unsigned.digest)).status == 403
+
+
 async def test_promise_3_without_lock_or_audit_nothing_is_trusted_anew_until_confirmed(house):
     image = house.put(APP, "app", tag="v1")
     await house.manifest(APP, "v1")

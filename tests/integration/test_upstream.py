@@ -502,10 +502,11 @@ async def test_t09_credentials_do_not_come_back_after_a_detour(fake, ask, tmp_pa
         assert not fake.seen("storage")[0].authorization
 
 
-async def test_t58_a_redirect_to_a_private_address_is_refused_before_it_is_connected_to(fake, ask):
+@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "127.1", "0177.0.0.1"])
+async def test_t58_a_redirect_to_a_private_address_is_refused_before_it_is_connected_to(fake, ask, host):
     digest = fake.put_blob(NAME, b"x")
     async with FakeRegistry() as inside:
-        fake.knobs.redirect, fake.knobs.redirect_to = 307, inside.url
+        fake.knobs.redirect, fake.knobs.redirect_to = 307, inside.url.replace("127.0.0.1", host)
         with pytest.raises(UpstreamRefused, match=r"upstreams\.up\.example\.redirects"):
             await body(ask(), digest)
         assert not inside.requests

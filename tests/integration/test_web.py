@@ -442,6 +442,35 @@ async def test_a_defect_is_500_without_a_trace(port, caplog):
     assert reply.headers["x-request-id"] in caplog.text
 
 
+async def test_t35_a_defect_beside_the_data_routes_is_500_and_logged(caplog):
+    """It is not the client's fault, and nobody would look for it if nothing were said."""
+
+    def broken():
+        raise RuntimeError("secret /etc/passwd line 3")
+
+    port = Port()
+    port.front._metrics = broken
+    await port.front.start()
+    try:
+        reply = await ask(port.front.addresses["admin"], "/metrics")
+    finally:
+        await port.front.drain(0.05)
+    assert (reply.status, json.loads(reply.body)["errors"][0]["code"]) == (500, "UNKNOWN")
+    assert b"secret" not in reply.body
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+async def test_promise_2_an_empty_blob_that_is_not_its_digest_never_completes(port):
+    """Its headers alone would make it whole."""
+    partial = await port.door.store.partial(Digest.of(b"what was promised"), 0)
+    port.door.growing = partial
+    asked = asyncio.create_task(ask(port.address, f"/v2/library/alpine/blobs/{partial.digest}"))
+    await asyncio.sleep(0.05)
+    with pytest.raises(ContentMismatch):
+        await partial.commit()
+    assert (await asked).status == 502
+
+
 async def test_duty_what_is_missing_is_404_with_one_error_in_json(port):
     for target, code in (("manifests/none", "MANIFEST_UNKNOWN"), (f"blobs/{UNKNOWN}", "BLOB_UNKNOWN")):
         reply = await ask(port.address, f"/v2/library/alpine/{target}")

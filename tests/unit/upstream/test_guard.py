@@ -21,12 +21,14 @@ PRIVATE = [
     "240.0.0.1",
     "255.255.255.255",
     "168.63.129.16",
+    "192.0.0.192",
     "::",
     "::1",
     "::7f00:1",
     "fe80::1",
     "fc00::1",
     "fd00:ec2::254",
+    "fec0::1",
     "ff02::1",
     "::ffff:127.0.0.1",
     "::ffff:169.254.169.254",
@@ -54,6 +56,21 @@ def test_t58_a_private_address_in_a_url_is_refused(address):
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(UpstreamRefused, match=r"upstreams\.x\.redirects"):
         Guard("x", []).require(URL(f"http://{host}/latest/meta-data"))
+
+
+@pytest.mark.parametrize("is_proxied", [False, True])
+@pytest.mark.parametrize(
+    "host",
+    ["2130706433", "127.1", "0177.0.0.1", "0x7f000001", "1.0.0.0x7f", "127.0.0.1.", "0", "8.8.2056", "%6c%6f.x", "\u2460.0.0.1"],
+)
+def test_t58_an_address_in_another_spelling_is_refused(host, is_proxied):
+    """The client's own parser takes digits and dots for an address: it would connect without asking the resolver."""
+    with pytest.raises(UpstreamRefused):
+        Guard("x", [], is_proxied=is_proxied).require(URL(f"http://{host}/", encoded=True))
+
+
+def test_a_name_that_the_operator_wrote_is_asked_however_it_is_spelled():
+    Guard("x", ["127.1:5000"]).require(URL("http://127.1:5000/v2/"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from proxy.oci.challenge import parse
 from proxy.upstream.settings import WELL_KNOWN, UpstreamSettings
 
 
@@ -15,6 +16,24 @@ def test_well_known_names_know_their_url_and_realms():
     assert read().base_url("registry.corp.example:5000") == "https://registry.corp.example:5000"
     assert read().all_realms("registry.corp.example") == ()
     assert len(WELL_KNOWN) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        (
+            "docker.io",
+            'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/x:pull"',
+        ),
+        ("ghcr.io", 'Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:acme/x:pull"'),
+        ("quay.io", 'Bearer realm="https://quay.io/v2/auth",service="quay.io",scope="repository:acme/x:pull"'),
+        ("nvcr.io", 'Bearer realm="https://nvcr.io/proxy_auth?scope=repository:nvidia/x:pull,push"'),
+    ],
+)
+def test_the_realm_that_a_well_known_registry_names_needs_no_entry(name, header):
+    (challenge,) = parse(header)
+    assert challenge.scheme == "bearer"
+    assert challenge.parameters["realm"].partition("?")[0] in read().all_realms(name)
 
 
 def test_a_well_known_realm_does_not_hold_for_another_url():

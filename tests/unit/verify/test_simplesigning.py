@@ -234,7 +234,7 @@ def test_t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at(l
     assert "another key" in refusal(lab, foreign)
 
 
-def test_a_signature_by_a_certificate_says_so(lab):
+def test_t21_a_signature_by_a_certificate_says_so(lab):
     found = lab.found(by="stranger")
     keyless = dataclasses.replace(found, annotations=dict(found.annotations) | {CERTIFICATES[0]: "PEM"})
     assert "by a certificate's key, not by team" in refusal(lab, keyless)

@@ -45,6 +45,14 @@ def test_the_body_has_one_error_with_the_whole_message_and_the_id():
     assert response.headers["Content-Type"] == "application/json"
 
 
+def test_what_an_upstream_said_tells_a_client_no_secret():
+    """An upstream may repeat what we sent it, and the body's detail carries its words to every client."""
+    said = "nvcr.io answered 401: no entry for Authorization: Basic JG9hdXRodG9rZW46c2VjcmV0"
+    response = errors.respond(tree.UpstreamRefused("nvcr.io refuses our credentials", detail=said), headers={})
+    assert b"JG9hdXRodG9rZW4" not in response.body
+    assert b"nvcr.io answered 401" in response.body
+
+
 @given(st.text(max_size=400), st.one_of(st.none(), st.just(REFUSAL)))
 def test_a_reason_phrase_is_short_printable_ascii_and_keeps_its_id(message, refusal):
     phrase = errors.reason_phrase("DENIED", message, refusal)

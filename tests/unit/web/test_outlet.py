@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from proxy.content.filesystem import FilesystemStore
 from proxy.content.store import TAIL
 from proxy.errors import ContentMismatch, UpstreamUnavailable
 from proxy.oci.digest import Digest
@@ -186,6 +187,28 @@ async def test_t03_a_body_that_is_not_its_digest_never_completes(tls):
         assert len(received) <= len(RAW) - TAIL
         assert (departure.ending, body.closed) == ("cut", 1)
         assert isinstance(departure.error, ContentMismatch)
+
+
+@pytest.mark.parametrize("start", [0, 1000, len(RAW) - 10])
+@on_both_loops
+async def test_promise_2_a_file_changed_after_a_range_of_it_was_allowed_never_completes(tls, tmp_path, start):
+    """A range is allowed by a proof; gigabytes later the file may be another."""
+    store = FilesystemStore(tmp_path, rotted=lambda _digest, _what: None)
+    await store.write(Digest.of(RAW), RAW)
+    opened = await store.open(Digest.of(RAW)) or await store.open(Digest.of(RAW))
+    assert await opened.more(len(RAW) - 1) == len(RAW)
+    with next(path for path in tmp_path.glob("blobs/*/*/*") if not path.suffix).open("r+b") as file:
+        file.write(b"another beginning")
+    async with serving(tls) as place:
+        place.body = lambda: Watched(opened)
+        place.parts = [Part(start, len(RAW))]
+        async with await Wire.open(place.address, client_of(tls)) as wire:
+            await wire.send("/")
+            await wire.head()
+            assert len(await _rest(wire)) < len(RAW) - start
+        _, departure = await place.departed.get()
+        assert isinstance(departure.error, ContentMismatch)
+    store.close()
 
 
 @on_both_loops
