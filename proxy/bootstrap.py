@@ -353,7 +353,9 @@ def _data_directory(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageError(f"the data directory {folder} cannot be used: {error.strerror}") from error
+        raise ConfigError(
+            f"the data directory {folder} cannot be used: {error.strerror}; name another as `data`, or mend this one"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -379,4 +381,4 @@ def _unheard(_event: Event) -> None:
 def _said(loaded: LoadedPolicy) -> str:
     if loaded.policy.is_empty:
         return "the policy permits nothing: every pull is refused; add a rule under images"
-    return f"{len(loaded.policy.rules)} rules, {len(loaded.policy.signers)} signers"
+    return f"rules: {len(loaded.policy.rules)}, signers: {len(loaded.policy.signers)}"

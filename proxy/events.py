@@ -127,6 +127,13 @@ class StateLost:
     distrusted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DistrustLifted:
+    """An operator said that each tag's first admitted digest may be trusted again."""
+
+    by: str
+
+
 Event: TypeAlias = (
     Answered
     | Judged
@@ -138,4 +145,5 @@ Event: TypeAlias = (
     | PolicyLoaded
     | ContentRotted
     | StateLost
+    | DistrustLifted
 )

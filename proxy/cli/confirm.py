@@ -150,6 +150,7 @@ async def _write(config: "Config", move: _Move) -> None:
 async def _trust_again(config: "Config", *, dry_run: bool) -> int:
     from proxy.bootstrap import opened_state
     from proxy.cli.state import pin_book
+    from proxy.events import DistrustLifted
 
     async with opened_state(config, read_only=dry_run) as store:
         book = pin_book(store)
@@ -159,6 +160,8 @@ async def _trust_again(config: "Config", *, dry_run: bool) -> int:
         if dry_run:
             say("Would trust each tag's first admitted digest again.")
             return CHANGES
+        with _audited(config) as audit:
+            audit.record(DistrustLifted(_who()))
         await book.distrust(is_distrusted=False)
     say("Each tag's first admitted digest is trusted again, and becomes its pin.")
     return OK

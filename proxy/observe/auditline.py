@@ -22,6 +22,7 @@ KINDS: Mapping[type, str] = {
     events.PinMoved: "pinMoved",
     events.PolicyLoaded: "policyLoaded",
     events.StateLost: "stateLost",
+    events.DistrustLifted: "distrustLifted",
 }
 
 

@@ -199,7 +199,7 @@ def _upstream_asked(event: events.UpstreamAsked) -> Line:
 
 
 def _policy_loaded(event: events.PolicyLoaded) -> Line:
-    level = "info" if event.outcome == "loaded" else "error"
+    level = "error" if event.outcome != "loaded" else "info" if event.rules else "warning"
     return level, "policy-loaded", {"outcome": event.outcome, "rules": event.rules, "message": event.message}
 
 
@@ -208,7 +208,16 @@ def _content_rotted(event: events.ContentRotted) -> Line:
 
 
 def _state_lost(event: events.StateLost) -> Line:
-    return "error", "state-lost", {"restored": event.restored, "distrusted": event.distrusted}
+    message = f"the state was lost; {event.restored} pins came back from the audit"
+    if event.distrusted:
+        message = (
+            "the state was lost and pins with it; look at each tag with `pratique verify`, then `pratique pin confirm`"
+        )
+    return "error", "state-lost", {"restored": event.restored, "distrusted": event.distrusted, "message": message}
+
+
+def _distrust_lifted(event: events.DistrustLifted) -> Line:
+    return "warning", "distrust-lifted", {"by": event.by}
 
 
 _LINES: dict[type, Callable[[Any], Line]] = {
@@ -222,4 +231,5 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     events.PolicyLoaded: _policy_loaded,
     events.ContentRotted: _content_rotted,
     events.StateLost: _state_lost,
+    events.DistrustLifted: _distrust_lifted,
 }

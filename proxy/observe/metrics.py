@@ -113,6 +113,7 @@ class Metrics:
             events.PolicyLoaded: self._policy_loaded,
             events.ContentRotted: self._content_rotted,
             events.StateLost: self._state_lost,
+            events.DistrustLifted: self._distrust_lifted,
         }
         self._made["pratique_build_info"].labels(version).set(1)
 
@@ -181,6 +182,9 @@ class Metrics:
     def _state_lost(self, event: events.StateLost) -> None:
         self._of("pratique_state_lost_total").inc()
         self.set_distrusted(event.distrusted)
+
+    def _distrust_lifted(self, _: events.DistrustLifted) -> None:
+        self.set_distrusted(False)
 
     def _of(self, name: str, *values: str) -> Any:
         """The series of these label values, each of them bounded. Bounded first: what is remembered is bounded too."""

@@ -18,8 +18,9 @@ from proxy.errors import UpstreamRefused
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup: TypeAlias = Callable[[str, int, int], Awaitable[Iterable[tuple[int, str]]]]
 
-# Public by registration and yet private by use: Azure's host agent, local-use NAT64 (RFC 8215).
-_ALSO_PRIVATE = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("64:ff9b:1::/48"))
+# Public to the library and yet private by use: Azure's host agent, IETF's own (RFC 6890; a cloud's metadata stands
+# there), local-use NAT64 (RFC 8215), site-local (RFC 3879).
+_ALSO_PRIVATE = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10")))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _COMPATIBLE = ipaddress.ip_network("::/96")
 # Names that never mean a public host (RFC 6761, RFC 8375, RFC 9476 and common use).
@@ -82,7 +83,7 @@ class Guard:
         try:
             literal = ipaddress.ip_address(url.host.partition("%")[0])
         except ValueError:
-            if self._is_proxied and not _is_public_name(url.host):
+            if not _is_plain_name(url.host) or (self._is_proxied and not _is_public_name(url.host)):
                 raise self._refused(url.host) from None
             return
         if not is_public(literal):
@@ -105,12 +106,16 @@ class Guard:
         )
 
 
+def _is_plain_name(host: str) -> bool:
+    """Whether it can be nothing but a name: aiohttp connects to digits and dots without asking the resolver."""
+    last = host.lower().rstrip(".").rpartition(".")[2]
+    # A last label of digits is an IPv4 address in an unusual spelling (WHATWG URL, "ends in a number").
+    return bool(last) and not last.isdigit() and not last.startswith("0x") and not {"%", ":"} & set(host)
+
+
 def _is_public_name(host: str) -> bool:
     name = host.lower().rstrip(".")
-    last = name.rpartition(".")[2]
-    # A last label of digits is an IPv4 address in an unusual spelling (WHATWG URL, "ends in a number").
-    is_number = last.isdigit() or last.startswith("0x")
-    return "." in name and not is_number and not any(name.endswith(f".{each}") for each in _PRIVATE_NAMES)
+    return "." in name and not any(name.endswith(f".{each}") for each in _PRIVATE_NAMES)
 
 
 async def system_lookup(host: str, port: int, family: int) -> Iterable[tuple[int, str]]:

@@ -53,7 +53,7 @@ def _url(text: str, *, may_have_path: bool) -> str:
     if parts.username or parts.password:
         raise ValueError("a URL must not hold a user or password; use credentials with passwordFile")
     if parts.query or parts.fragment or (not may_have_path and parts.path not in ("", "/")):
-        raise ValueError("write the URL without path or query: " + ("realms may have a path" if may_have_path else ""))
+        raise ValueError(f"write {text!r} without {'query' if may_have_path else 'path or query'}")
     return text if may_have_path else text.rstrip("/")
 
 

@@ -5,6 +5,7 @@ Law: a port that cannot be had is an error before anything is served; a drain le
 
 import asyncio
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +24,7 @@ from proxy.web.outlet import Outlet
 from proxy.web.registry import RegistryPort
 from proxy.web.settings import Address, ClientsSettings, ListenSettings, TlsSettings
 
+_log = logging.getLogger(__name__)
 # Room for containerd's heads with a long query, and no more: what is larger is 400.
 _LIMITS: Mapping[str, Any] = {
     "access_log": None,
@@ -55,10 +57,17 @@ class _Connection(web.RequestHandler):
         stall = int(self._stall_seconds * 1000)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall)
 
-    def handle_error(self, request: web.BaseRequest, *_: Any, **__: Any) -> web.StreamResponse:
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, *_: Any
+    ) -> web.StreamResponse:
+        error: PratiqueError = RequestError(
+            "the request is not HTTP/1.1 as a registry reads it, or its head is too large"
+        )
+        if status >= 500:
+            _log.error("a request met a defect", exc_info=exc)
+            error = PratiqueError("a defect of this proxy stopped the request; its log says more")
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
-        error = RequestError("the request is not HTTP/1.1 as a registry reads it, or its head is too large")
         if isinstance(self._port, RegistryPort):
             response = self._port.reject(request, error)
         else:

@@ -19,6 +19,7 @@ from proxy.errors import (
     StorageError,
     UpstreamError,
 )
+from proxy.observe.redaction import redact
 from proxy.oci import errorbody
 
 REASON_LIMIT = 100
@@ -53,10 +54,12 @@ def respond(error: PratiqueError, *, headers: Mapping[str, str]) -> web.Response
     """Return the whole answer; `headers` are those that every answer of the port carries."""
     refusal = refusal_of(error)
     message = _one_line(error.message)
+    # An upstream's words may hold what we sent it; of our own disk no client need know the layout.
+    detail = None if isinstance(error, StorageError) else error.detail and redact(error.detail)
     return web.Response(
         status=error.status,
         reason=reason_phrase(error.code, message, refusal),
-        body=errorbody.render(error.code, f"{message} [{refusal}]" if refusal else message, error.detail),
+        body=errorbody.render(error.code, f"{message} [{refusal}]" if refusal else message, detail),
         headers={**headers, "Content-Type": "application/json", **_telling(error)},
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from proxy.content.store import Body
+from proxy.content.store import TAIL, Body
 from proxy.errors import PratiqueError, StorageError
 from proxy.web.streaming import PlainWire, SealedWire, Wire
 
@@ -85,10 +85,14 @@ class Outlet:
 
 async def _send_part(wire: Wire, body: Body, part: Part, departure: Departure) -> None:
     position = part.start
+    held = max(part.start, part.stop - TAIL)  # what leaves only while the proof holds, of a range as of the whole
     while position < part.stop:
-        released = body.released
-        if released <= position:
-            released = await wire.wait_for(body.more(position))
+        if position < held:
+            released = min(body.released, held)
+            if released <= position:
+                released = min(await wire.wait_for(body.more(position)), held)
+        else:
+            released = await wire.wait_for(body.more(body.size))
         if released <= position:
             raise StorageError("a stored blob ends before its length; it will be fetched again")
         reached = await wire.carry(body.fileno(), position, min(released, part.stop))

@@ -37,6 +37,8 @@ async def choose(
 ) -> Portion:
     """Answer the Range header `wanted`. Raises RequestError, RangeInvalid, UpstreamUnavailable, or why the proof failed."""
     ranges = byterange.parse(wanted)
+    if not body.size:
+        await body.more(0)  # an empty body is complete with its headers: those wait for the proof
     # A validator that is not ours, dates included, speaks of something else: then Range is ignored (RFC 9110 13.1.5).
     if ranges is None or (if_range is not None and if_range.strip() != etag(body)):
         return _whole(body)

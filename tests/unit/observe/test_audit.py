@@ -94,9 +94,10 @@ def test_what_is_kept_is_a_line_each_and_the_rest_is_not(audit, folder):
     audit.record(moved(ONE))
     audit.record(events.PolicyLoaded("loaded", 3, ""))
     audit.record(events.StateLost(0, False))
+    audit.record(events.DistrustLifted("ops"))
     audit.record(events.DriftSeen(REPOSITORY, "24.10", ONE, TWO))
     audit.record(events.UpstreamAsked("nvcr.io", "blob", 200, 1, 0.1))
-    kinds = ["opened", "judged", "refused", "pinMoved", "policyLoaded", "stateLost"]
+    kinds = ["opened", "judged", "refused", "pinMoved", "policyLoaded", "stateLost", "distrustLifted"]
     assert seen(folder) == list(enumerate(kinds, 1))
 
 

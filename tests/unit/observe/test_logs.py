@@ -78,6 +78,7 @@ EXAMPLES = [
     (events.PolicyLoaded("kept", 3, "policy.yaml:7: no"), "error", "policy-loaded"),
     (events.ContentRotted(DIGEST, "size"), "error", "content-rotted"),
     (events.StateLost(3, True), "error", "state-lost"),
+    (events.DistrustLifted("ops"), "warning", "distrust-lifted"),
 ]
 
 

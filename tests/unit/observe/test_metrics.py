@@ -77,6 +77,7 @@ EXAMPLES = [
     (events.ContentRotted(DIGEST, "x"), "pratique_content_rotted_total", 1),
     (events.StateLost(3, True), "pratique_state_lost_total", 1),
     (events.StateLost(3, True), "pratique_state_distrusted", 1),
+    (events.DistrustLifted("ops"), "pratique_state_distrusted", 0),
 ]
 
 

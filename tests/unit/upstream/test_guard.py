@@ -61,7 +61,18 @@ def test_t58_a_private_address_in_a_url_is_refused(address):
 @pytest.mark.parametrize("is_proxied", [False, True])
 @pytest.mark.parametrize(
     "host",
-    ["2130706433", "127.1", "0177.0.0.1", "0x7f000001", "1.0.0.0x7f", "127.0.0.1.", "0", "8.8.2056", "%6c%6f.x", "\u2460.0.0.1"],
+    [
+        "2130706433",
+        "127.1",
+        "0177.0.0.1",
+        "0x7f000001",
+        "1.0.0.0x7f",
+        "127.0.0.1.",
+        "0",
+        "8.8.2056",
+        "%6c%6f.x",
+        "\u2460.0.0.1",
+    ],
 )
 def test_t58_an_address_in_another_spelling_is_refused(host, is_proxied):
     """The client's own parser takes digits and dots for an address: it would connect without asking the resolver."""

@@ -80,7 +80,7 @@ def test_one_credential_needs_no_list():
         ({"url": "https://x:99999"}, "not a URL"),
         ({"url": "https://user:pw@x"}, "user or password"),
         ({"url": "https://x/v2/project"}, "without path"),
-        ({"realms": ["https://x/token?scope=a"]}, "without path or query"),
+        ({"realms": ["https://x/token?scope=a"]}, "without query"),
         ({"redirects": ["https://x"]}, "not a host"),
         ({"redirect": ["x"]}, "Extra inputs"),
         ({"insecure": True}, "Extra inputs"),
