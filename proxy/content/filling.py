@@ -16,7 +16,7 @@ from pathlib import Path
 
 from proxy.content import proofs
 from proxy.content.disk import Steps, feed, make_folder, open_plain, publish, stands_at, write_all
-from proxy.content.growing import GrowingBody, Growth, Stage
+from proxy.content.growing import GrowingBody, Growth, Stage, Written
 from proxy.content.hands import Hands
 from proxy.content.progress import Progress
 from proxy.content.shelf import Shelf
@@ -150,7 +150,7 @@ class FilesystemPartial:
             await self.fail(reason, keep=False)
             raise
         self._is_over = True
-        self._growth.prove()
+        self._growth.prove(Written.of(self._held.descriptor))
         job = self._hands.start(self._publish)
         job.add_done_callback(self._published)
         await asyncio.shield(job)

@@ -3,7 +3,9 @@
 import asyncio
 import enum
 import os
+from typing import NamedTuple, Self
 
+from proxy.content.disk import disk_errors
 from proxy.content.store import TAIL
 from proxy.errors import ContentMismatch, StorageError, UpstreamError, UpstreamUnavailable
 from proxy.oci.digest import Digest
@@ -38,6 +40,18 @@ class Stage(enum.IntEnum):
         }.get(self)
 
 
+class Written(NamedTuple):
+    """Length and last writing (nanoseconds) of the file at its proof. Its ctime changes with the rename that follows."""
+
+    size: int
+    mtime: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> Self:
+        found = os.fstat(descriptor)
+        return cls(found.st_size, found.st_mtime_ns)
+
+
 class Growth:
     """What a filler tells its readers. Belongs to one event loop; costs the same for one reader and for a thousand."""
 
@@ -46,6 +60,7 @@ class Growth:
         self.size = size
         self.released = 0
         self.stage = Stage.GROWING
+        self.written: Written | None = None
         self._failure: Exception | None = None
         self._change: asyncio.Event | None = None
 
@@ -54,9 +69,10 @@ class Growth:
         if self.stage is Stage.GROWING:
             self._release(min(received, self.size - TAIL))
 
-    def prove(self) -> None:
-        """Length and digest are right: the tail may leave."""
+    def prove(self, written: "Written | None" = None) -> None:
+        """Length and digest are right: the tail may leave, of each reader whose file is still as it was `written`."""
         self.stage = Stage.PROVED
+        self.written = written
         self._release(self.size)
 
     def store(self) -> None:
@@ -102,10 +118,12 @@ class GrowingBody:
         self.size = growth.size
         self._growth = growth
         self._descriptor: int | None = descriptor
+        self._is_whole = False
 
     @property
     def released(self) -> int:
-        return self._growth.released
+        """Without the tail, until `more` found the file as it was when it was proved."""
+        return self._growth.released if self._is_whole else min(self._growth.released, max(0, self.size - TAIL))
 
     @property
     def is_stored(self) -> bool:
@@ -117,7 +135,18 @@ class GrowingBody:
         return self._descriptor
 
     async def more(self, beyond: int) -> int:
-        return await self._growth.more(beyond)
+        released = await self._growth.more(beyond)
+        if self._growth.stage.is_proved:
+            self._require_unchanged()
+            self._is_whole = True
+        return released
+
+    def _require_unchanged(self) -> None:
+        """A reader may come to the tail long after the commit (promise 2)."""
+        with disk_errors():
+            found = Written.of(self.fileno())
+        if self._growth.written not in (None, found):
+            raise ContentMismatch("the stored file was changed while it was read; ask again")
 
     def close(self) -> None:
         if self._descriptor is not None:

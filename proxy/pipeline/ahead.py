@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 
 from proxy.errors import PratiqueError
+from proxy.observe.logs import say
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
@@ -76,3 +77,5 @@ class Ahead:
                     body.close()
             except PratiqueError:
                 continue  # the client that asks is told; here nobody is
+            except Exception as error:  # noqa: BLE001 one defect must not end what is fetched ahead for all
+                say("ahead-failed", level="error", message=f"{type(error).__name__}: {error}")

@@ -170,7 +170,7 @@ async def test_the_tail_leaves_before_the_disk_is_waited_for(tmp_path):
     store = FilesystemStore(
         tmp_path,
         rotted=lambda *_: None,
-        steps=lambda name: seen.append((name, body.released)) if name == "proved" else None,
+        steps=lambda name: seen.append((name, partial._growth.released)) if name == "proved" else None,
     )
     partial = await store.partial(DIGEST, SIZE)
     body = partial.follow()
@@ -259,3 +259,20 @@ async def test_t08_memory_does_not_grow_with_the_blob(store):
     for reader in (*bodies, body):
         reader.close()
     assert peak < 4 * BACKLOG
+
+
+async def test_promise_2_a_reader_that_comes_late_to_the_tail_is_cut_where_the_file_was_changed_meanwhile(store):
+    partial = await store.partial(DIGEST, SIZE)
+    late, other = partial.follow(), partial.follow()
+    await partial.write(RAW)
+    await partial.commit()
+    assert await other.more(SIZE - 1) == SIZE
+    assert late.released == SIZE - TAIL
+    stored = store._shelf.blob(DIGEST)
+    with stored.open("r+b") as file:
+        file.seek(SIZE - 1)
+        file.write(b"!")
+    with pytest.raises(ContentMismatch):
+        await late.more(SIZE - TAIL)
+    late.close()
+    other.close()
