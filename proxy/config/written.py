@@ -18,7 +18,8 @@ def problems_as_written(document: Document) -> Iterator[tuple[Path, str]]:
     """Yield where it stands and one sentence, without the value."""
     for path, value in _walk(document.values, ()):
         if path and is_a_secrets_name(path[-1]) and isinstance(value, str | int):
-            yield path, f"secrets are never values here; write {path[-1]}File with a file's path"
+            # The redaction of what is printed takes the first word after `password:`: it must be one to lose.
+            yield path, "- secrets are never values here; name a file with passwordFile"
         elif isinstance(value, str) and _USER_IN_URL.search(value):
             yield path, "a URL with a password; secrets are never values here, use credentials with passwordFile"
         elif path and value in (None, "", []) and not _may_be_empty(path):

@@ -19,6 +19,7 @@ from proxy.policy.pins import AskUpstream, choose
 from proxy.policy.rules import Rule
 
 _BY = "proxy"
+_DENIED = 10_000  # tags whose denial is remembered; beyond it each asks its upstream again
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Resolver:
         self._clock = clock
         self._emit = emit
         self._patience = patience
+        self._denied: dict[tuple[Repository, Tag, int], Digest] = {}
 
     async def resolve(self, repository: Repository, tag: Tag) -> Resolved:
         """Resolve and judge: which of two digests a tag gets may hang on the Decision about the newer one."""
@@ -78,6 +80,9 @@ class Resolver:
         self, repository: Repository, tag: Tag, rule: Rule, choice: AskUpstream, pin: Pin | None
     ) -> Resolved:
         """One look at the upstream: the manifest that is judged is the one that was fetched (T01)."""
+        denied = await self._denied_lately(repository, tag) if pin is None else None
+        if denied is not None:
+            return denied
         try:
             manifest = await self._fetch(repository, tag, is_kept=choice.but_keep is not None)
         except PratiqueError as error:
@@ -100,6 +105,7 @@ class Resolver:
         judgement = await self._judge.judge(repository, manifest.digest, fetched=manifest)
         decision = judgement.decision
         if not decision.is_allow or decision.is_warned:  # `warn` makes no pin
+            self._remember_denied(repository, tag, decision)
             return Resolved(manifest.digest, judgement, self._clock.now().timestamp())
         await self._require_standing(decision)
         now = self._clock.now()
@@ -108,6 +114,20 @@ class Resolver:
             return await self._kept(repository, winner, rule)
         again = (now + rule.ttl).timestamp() if rule.pinning == "follow" else None
         return Resolved(manifest.digest, judgement, again)
+
+    def _remember_denied(self, repository: Repository, tag: Tag, decision: Decision) -> None:
+        if len(self._denied) >= _DENIED:
+            self._denied.clear()
+        if not decision.is_allow:
+            self._denied[(repository, tag, self._regime.current.generation)] = decision.digest
+
+    async def _denied_lately(self, repository: Repository, tag: Tag) -> Resolved | None:
+        """The denial of what the tag led to, while it holds: nodes ask again and again, and upstreams count manifests."""
+        digest = self._denied.get((repository, tag, self._regime.current.generation))
+        decision = await self._judge.remembered(repository, digest) if digest is not None else None
+        if decision is None or decision.is_allow:
+            return None
+        return Resolved(decision.digest, Judgement(decision, None, is_fresh=False))
 
     async def _require_standing(self, decision: Decision) -> None:
         """A pin rests on what stands when it is made, not on a policy that was replaced while this was judged."""

@@ -285,6 +285,17 @@ async def test_a_denial_is_gathered_again_after_a_minute_and_not_before(house):
     assert (await house.manifest(APP, "v1")).status == 200
 
 
+async def test_a_tag_that_was_denied_is_not_fetched_again_while_the_denial_holds(house):
+    house.put(APP, "app", tag="v1", is_signed=False)
+    assert (await house.manifest(APP, "v1")).status == 403
+    house.upstream.forget()
+    assert (await house.manifest(APP, "v1")).status == 403
+    assert house.upstream.counts == {}
+    signed = house.put(APP, "signed", tag="v1")
+    house.clock.forward(seconds=61)
+    assert (await house.manifest(APP, "v1")).body == signed.manifest
+
+
 async def test_promise_5_the_evidence_is_kept_so_that_judging_again_needs_no_network(house):
     house.put(APP, "app", tag="v1")
     await pull(house, APP, "v1")

@@ -17,7 +17,7 @@ def test_a_secret_as_a_value_is_refused_with_the_field_to_use_and_not_repeated(n
 
     assert problem == (
         f"upstreams.nvcr.io.credentials.{name}",
-        f"secrets are never values here; write {name}File with a file's path",
+        "- secrets are never values here; name a file with passwordFile",
     )
 
 
