@@ -1,9 +1,11 @@
 """Exit codes, settled in the documentation, and which error of the tree ends with which. Scripts hold on to these."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from proxy.errors import (
     BlobUnknown,
@@ -68,7 +70,7 @@ def tell(error: PratiqueError) -> int:
 def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
     """Run `work`; what it raises becomes words and an exit code. Where it was raised is shown when debugging."""
     try:
-        return work() or OK
+        return _all_said(work() or OK)
     except PratiqueError as error:
         if is_debugging:
             traceback.print_exc()
@@ -77,6 +79,7 @@ def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
         if is_debugging:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _let_go_of_stdout()
             complain("no space is left where this writes; free some space and try again")
             return TRY_LATER
         first = str(error).partition("\n")[0]
@@ -85,3 +88,23 @@ def guarded(work: Callable[[], int | None], *, is_debugging: bool) -> int:
             "(PRATIQUE_DEBUG=1 shows where it happened)"
         )
         return DEFECT
+
+
+def _all_said(code: int) -> int:
+    """`code`, once stdout has taken everything: what is held until the interpreter ends fails without a sentence."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # its reader has seen enough
+        _let_go_of_stdout()
+    return code
+
+
+def _let_go_of_stdout() -> None:
+    """Drop what stdout does not take: the interpreter would try again at its end, and exit with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)

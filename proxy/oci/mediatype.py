@@ -74,16 +74,8 @@ def bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def is_manifest(media_type: str) -> bool:
-    return bare(media_type) in MANIFESTS
-
-
 def is_index(media_type: str) -> bool:
     return bare(media_type) in INDEXES
-
-
-def is_schema1(media_type: str) -> bool:
-    return bare(media_type) in SCHEMA1
 
 
 def is_generic(media_type: str) -> bool:

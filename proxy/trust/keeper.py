@@ -1,4 +1,4 @@
-"""Holds the one current TrustMaterial. It is replaced whole; who took it before keeps judging by what they took."""
+"""Makes one TrustMaterial of all sources, whole or not at all. `pipeline.standing` holds the current one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,17 +27,3 @@ def build(sources: Sequence[KeySource], *, revoked: Mapping[str, str]) -> TrustM
     if problems:
         raise ConfigError("; ".join(problems), problems=problems)
     return TrustMaterial({name: each for name, each in signers.items() if each.spki not in revoked}, dict(revoked))
-
-
-class Keeper:
-    """The current material, for everyone who judges. Replacing it is one assignment, so no reader sees a half."""
-
-    def __init__(self, material: TrustMaterial) -> None:
-        self._current = material
-
-    @property
-    def current(self) -> TrustMaterial:
-        return self._current
-
-    def replace(self, material: TrustMaterial) -> None:
-        self._current = material

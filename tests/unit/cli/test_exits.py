@@ -1,5 +1,11 @@
 """Every error of the tree has an exit code, and every complaint is one line."""
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from proxy import errors
@@ -71,3 +77,42 @@ def test_a_complaint_holds_no_secret_and_no_control_character(capsys):
     assert "hunter2" not in err
     assert "\x1b" not in err
     assert err.count("\n") == 1
+
+
+def test_a_full_disk_is_no_defect_but_a_sentence_and_exit_75(capsys):
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert guarded(fail, is_debugging=False) == 75
+    assert capsys.readouterr().err == "error: no space is left where this writes; free some space and try again\n"
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+def test_a_stdout_that_is_full_is_exit_75_even_where_the_interpreter_holds_the_words_back(output):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "proxy", "version", "-o", output],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=env,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 75
+    assert said.stderr == "error: no space is left where this writes; free some space and try again\n"
+
+
+def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(monkeypatch, capsys):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+
+        def work() -> int:
+            closed.write("words")
+            return 2
+
+        assert guarded(work, is_debugging=False) == 2
+    monkeypatch.undo()
+    assert capsys.readouterr().err == ""

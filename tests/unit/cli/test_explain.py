@@ -1,9 +1,14 @@
 """`pratique explain`: from the record alone, in words that can be acted on."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
-from proxy.errors import Inconclusive, NotAllowed, Unverified
+import pytest
+
+from proxy.config.both import load_both
+from proxy.errors import Inconclusive, NotAllowed, PinMismatch, Revoked, Unverified
 from proxy.events import Client
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
@@ -12,6 +17,8 @@ from proxy.pipeline.clock import SystemClock
 from proxy.pipeline.decisions import Decisions
 from proxy.pipeline.refusals import Refusals
 from proxy.policy.decision import Check, Decision, Verdict
+from proxy.policy.pins import choose
+from proxy.upstream.registry import Upstreams
 from proxy.verify.evidence import Rejection
 
 A = Digest.of(b"a")
@@ -120,3 +127,28 @@ def test_what_is_not_recorded_is_exit_1_and_says_where_to_look(desk):
 def test_control_characters_in_a_record_are_shown_and_not_obeyed(desk):
     said = desk("explain", refuse(desk, NotAllowed("no \x1b[2J rule")))
     assert "\x1b" not in said.out
+
+
+def test_a_revoked_digest_is_refused_as_long_as_the_policy_revokes_it(desk):
+    check = Check("revoked", "revoked", passed=False, summary="revoked: it leaks")
+    made = decision(Verdict.DENY, check=check)
+    revoked = replace(made, reason="revoked", expires_at=made.made_at + timedelta(minutes=1))
+    said = desk("explain", refuse(desk, Revoked(revoked.summary, record=revoked.to_record())))
+    assert said.code == 0
+    assert "  holds   as long as the policy revokes it\n" in said.out
+    assert "no exception helps" in said.out
+
+
+def test_a_host_that_is_no_upstream_is_told_from_a_name_that_no_rule_permits(desk):
+    with pytest.raises(NotAllowed) as raised:
+        Upstreams({}, emit=lambda _event: None).registry("reg.test")
+    said = desk("explain", refuse(desk, raised.value))
+    assert "Add reg.test under upstreams in pratique.yaml" in said.out
+
+
+def test_a_lost_pin_is_told_from_one_that_does_not_match(desk):
+    _, loaded = load_both(Path("pratique.yaml"), env={}, now=SystemClock().now())
+    with pytest.raises(PinMismatch) as raised:
+        choose(loaded.policy.rules[0], pin=None, locked=None, age=None, is_distrusted=True)
+    said = desk("explain", refuse(desk, raised.value))
+    assert f"pratique pin confirm {IMAGE}; or what did run: {IMAGE}@sha256:" in said.out

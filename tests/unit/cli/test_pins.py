@@ -1,8 +1,10 @@
 """`pratique pin`: what stands, what drifted, and what an operator may say."""
 
+import re
+
 import pytest
 
-from proxy.observe.audit import restore_pins
+from proxy.observe.audit import read, restore_pins
 from proxy.oci.digest import Digest
 from proxy.pipeline.pins import Pins
 
@@ -105,3 +107,48 @@ def test_a_confirmed_pin_is_on_the_audit_from_which_pins_come_back(desk, tmp_pat
     desk("pin", "confirm", f"{IMAGE}@{B}")
     restored = restore_pins(tmp_path / "data" / "audit")
     assert restored == {("reg.test", "acme/app", "1.0"): B}
+
+
+def test_lifting_the_distrust_is_on_the_audit_with_who_did_it_and_a_dry_run_is_not(desk, tmp_path):
+    desk.state(lambda store: Pins(store, None).distrust(is_distrusted=True))
+    audit = tmp_path / "data" / "audit"
+    desk("pin", "confirm", "--all", "--dry-run")
+    assert not audit.exists()
+    desk("pin", "confirm", "--all")
+    (lifted,) = [record for record in read(audit) if record["kind"] == "distrustLifted"]
+    assert lifted["by"]
+    desk("pin", "confirm", "--all")
+    assert len([record for record in read(audit) if record["kind"] == "distrustLifted"]) == 1
+
+
+def test_ls_of_nothing_does_not_say_that_pins_come_about_while_they_are_distrusted(desk):
+    desk.state(lambda store: Pins(store, None).distrust(is_distrusted=True))
+    said = desk("pin", "ls")
+    assert said.out == "No tag is pinned yet.\n"
+    assert "warning: the state was lost" in said.err
+    assert "`pratique pin confirm --all`" in said.err
+
+
+@pytest.mark.parametrize(("locked", "since"), [(B, "-"), (A, "2026-01-02 03:04:05 UTC")])
+def test_ls_tells_since_when_only_where_the_lock_names_the_digest_of_the_pin(desk, tmp_path, locked, since):
+    desk.pin()
+    (tmp_path / "pins.lock.yaml").write_text(f"version: 1\npins:\n  reg.test/acme/app:\n    '1.0': {locked}\n")
+    row = next(line for line in desk("pin", "ls").out.splitlines() if line.startswith(IMAGE))
+    assert re.split(r"  +", row.strip()) == [IMAGE, f"sha256:{locked.hex[:12]}", since, "lock file", "-"]
+    (pin,) = desk("pin", "ls", "-o", "json").document["pins"]
+    assert (pin["pinnedAt"] is None) == (since == "-")
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_confirm_with_a_digest_notes_on_stderr_that_it_was_not_judged(desk, option):
+    desk.pin()
+    said = desk("pin", "confirm", f"{IMAGE}@{B}", *option)
+    assert said.err.startswith("note: that digest was not judged")
+    assert f"`pratique verify reg.test/acme/app@{B}` judges it" in said.err
+    assert said.err.count("\n") == 1
+    assert "note" not in said.out
+
+
+def test_confirm_of_what_stands_already_notes_nothing(desk):
+    desk.pin()
+    assert desk("pin", "confirm", f"{IMAGE}@{A}").err == ""

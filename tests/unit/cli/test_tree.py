@@ -47,6 +47,7 @@ def test_a_waived_check_is_called_so():
 def test_validity_tells_what_ends_it():
     assert validity(record(expiresAt=None)) == "until the policy, the keys or the evidence change"
     assert validity(record(verdict="inconclusive")).startswith("not at all")
+    assert validity(record(reason="revoked")) == "as long as the policy revokes it"
     assert validity(record(verdict="allow")) == "until 2026-01-02 04:05:05 UTC"
 
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.errors import ConfigError
-from proxy.trust.keeper import Keeper, build
+from proxy.trust.keeper import build
 from proxy.trust.settings import KeySource
 from proxy.trust.sources import load_signer
 
@@ -40,12 +40,3 @@ def test_every_problem_is_told_at_once():
         "signer b",
         "signer twice stands twice; keep one of them",
     ]
-
-
-def test_the_material_is_replaced_whole():
-    first, second = build([source("one")], revoked={}), build([source("two")], revoked={})
-    keeper = Keeper(first)
-    taken = keeper.current
-    keeper.replace(second)
-    assert taken is first
-    assert keeper.current is second
