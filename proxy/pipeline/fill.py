@@ -94,7 +94,8 @@ class Fills:
             except PratiqueError:
                 if fill.repository == repository:
                     raise
-                continue  # another repository's upstream failed: ask our own
+                await self._end(fill)  # another repository's upstream failed: ask our own
+                continue
             body = self._follow(fill)
             if body is not None:
                 return _sized(body, blob), outcome
@@ -173,6 +174,13 @@ class Fills:
         except StorageError as failure:
             error = failure
         fill.fail(error)
+
+    async def require_unmismatched(self, digest: Digest) -> None:
+        """The same for who asks for no byte: a proof under way is waited for, since its readers are told before we are."""
+        fill = self._fills.get(digest)
+        if fill is not None and fill.partial is not None and fill.partial.received >= fill.partial.size:
+            await self._end(fill)
+        self.refuse_mismatched(digest)
 
     def refuse_mismatched(self, digest: Digest) -> None:
         """Raise ContentMismatch within half a minute after other bytes came for this digest."""

@@ -122,7 +122,7 @@ class Pull:
             descriptor = stand.descriptor
             assert descriptor is not None, "a blob stands under what names it"
             if request.is_head:
-                self._rooms.fills.refuse_mismatched(request.digest)
+                await _within(deadline, self._rooms.fills.require_unmismatched(request.digest))
                 return BlobAnswer(request.digest, descriptor.size, repository, "hit", None)
             body, outcome = await _within(deadline, self._rooms.fills.body(repository, descriptor))
         return BlobAnswer(request.digest, descriptor.size, repository, outcome, body)

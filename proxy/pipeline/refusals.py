@@ -102,9 +102,8 @@ class Refusals:
             "decision": record or None,
         }
         repository = _repository(record)
-        if (
-            repository is not None and record.get("verdict") != "allow"
-        ):  # an admitted root has children that are refused
+        is_root_refused = record.get("verdict") != "allow"  # an admitted root has children that are refused
+        if repository is not None and is_root_refused:
             self._by_root[(repository, Digest.parse(record["digest"]))] = refusal
             while len(self._by_root) > _LIMIT:
                 self._by_root.popitem(last=False)

@@ -163,6 +163,16 @@ async def test_for_half_a_minute_after_a_mismatch_every_request_is_refused_witho
     assert bench.upstream.counts == {}
 
 
+async def test_who_comes_while_a_mismatch_is_written_down_is_refused_as_well(bench):
+    blob = bench.put(MIB)
+    bench.upstream.knobs.swapped[blob.digest] = b"x" * blob.size
+    body, _ = await bench.fills.body(REPOSITORY, blob)
+    with pytest.raises(ContentMismatch):
+        await read(body)
+    with pytest.raises(ContentMismatch):  # at once: the fill's own end need not have run yet
+        await bench.fills.require_unmismatched(blob.digest)
+
+
 async def test_a_reader_that_leaves_costs_nothing_and_the_fill_outlives_it(bench):
     blob = bench.put(2 * MIB)
     bench.upstream.knobs.hold_at = MIB
