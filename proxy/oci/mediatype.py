@@ -1,7 +1,7 @@
 """Media types by their registered names. The lists are closed: what is not on one is not what the list says.
 
-Sources: image-spec media-types.md; distribution's manifest schema 2; cosign SIGNATURE_SPEC; Sigstore BUNDLE_SPEC;
-Notary Project signature specification.
+Sources: image-spec media-types.md; distribution's manifest schema 2; cosign SIGNATURE_SPEC, SBOM_SPEC; Sigstore
+BUNDLE_SPEC; Notary Project signature specification; buildkit docs/attestations/attestation-storage.md.
 """
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -19,9 +19,12 @@ SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
 SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+JOSE = "application/jose+json"
+COSE = "application/cose"
 COSIGN_SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 COSIGN_SBOM_ARTIFACT = "application/vnd.dev.cosign.artifact.sbom.v1+json"
 NOTARY_SIGNATURE = "application/vnd.cncf.notary.signature"
+DOCKER_ATTESTATION = "application/vnd.docker.attestation.manifest.v1+json"  # BuildKit's newer artifactType
 
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
@@ -34,24 +37,28 @@ ACCEPT_MANIFESTS = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFES
 # What a registry says when it does not know: then the document's own mediaType must tell.
 _GENERIC = frozenset({"", "application/json", "text/plain", "application/octet-stream", "binary/octet-stream"})
 
-# face.md, "Evidence": layers of these types cannot be run by any client (T60). A closed list.
-_EVIDENCE = frozenset(
+_BUNDLES = frozenset(
     {
-        SIMPLE_SIGNING,
-        DSSE,
-        IN_TOTO,
         SIGSTORE_BUNDLE,
         "application/vnd.dev.sigstore.bundle.v0.2+json",
         "application/vnd.dev.sigstore.bundle.v0.1+json",
         "application/vnd.dev.sigstore.bundle+json",  # with ;version=0.1 to 0.3
-        "application/jose+json",
-        "application/cose",
+    }
+)
+# Layers that hold a signature over what they say. What they say, and of what, only proving tells.
+_SIGNED = _BUNDLES | {SIMPLE_SIGNING, DSSE, JOSE, COSE}
+
+# face.md, "Evidence": layers of these types cannot be run by any client (T60). A closed list.
+_EVIDENCE = _SIGNED | frozenset(
+    {
+        IN_TOTO,
         "text/spdx",
         "text/spdx+json",
         "application/spdx+json",
         "application/vnd.cyclonedx",
         "application/vnd.cyclonedx+json",
         "application/vnd.cyclonedx+xml",
+        "application/vnd.syft+json",  # at `.sbom` tags only
         EMPTY,
     }
 )
@@ -85,6 +92,16 @@ def is_generic(media_type: str) -> bool:
 def is_nondistributable(media_type: str) -> bool:
     """Layers that clients fetch from elsewhere than the registry."""
     return bare(media_type).startswith(_NONDISTRIBUTABLE)
+
+
+def is_signed(media_type: str) -> bool:
+    """Whether a layer of this type claims to carry a signature: simple signing, DSSE, a Sigstore bundle, JOSE or COSE."""
+    return bare(media_type) in _SIGNED
+
+
+def is_bundle(media_type: str) -> bool:
+    """Whether this is one of the names under which Sigstore bundles of versions 0.1 to 0.3 travel."""
+    return bare(media_type) in _BUNDLES
 
 
 def is_evidence(media_type: str) -> bool:

@@ -20,8 +20,15 @@ def test_parameters_and_case_do_not_count():
         "application/vnd.dev.sigstore.bundle+json;version=0.1",
         "application/jose+json",
         "application/cose",
+        "application/vnd.dev.sigstore.bundle+json;version=0.3",
+        "application/vnd.dev.sigstore.bundle.v0.2+json",
+        "text/spdx",
         "text/spdx+json",
+        "application/spdx+json",
+        "application/vnd.cyclonedx",
+        "application/vnd.cyclonedx+json",
         "application/vnd.cyclonedx+xml",
+        "application/vnd.syft+json",
         mediatype.EMPTY,
     ],
 )
@@ -63,3 +70,19 @@ def test_nondistributable_layers_are_known(media_type):
 def test_an_upstream_is_asked_for_the_four_types_and_not_for_schema_1():
     asked = mediatype.ACCEPT_MANIFESTS.split(", ")
     assert set(asked) == mediatype.MANIFESTS | mediatype.INDEXES | {"*/*"}
+
+
+def test_what_carries_a_signature_is_evidence_and_not_all_evidence_carries_one():
+    signed = {mediatype.SIMPLE_SIGNING, mediatype.DSSE, mediatype.SIGSTORE_BUNDLE, mediatype.JOSE, mediatype.COSE}
+    assert all(mediatype.is_signed(each) and mediatype.is_evidence(each) for each in signed)
+    for unsigned in (mediatype.IN_TOTO, "text/spdx+json", "application/vnd.cyclonedx+json", mediatype.EMPTY):
+        assert mediatype.is_evidence(unsigned)
+        assert not mediatype.is_signed(unsigned)
+
+
+def test_a_bundle_is_known_under_each_of_its_names():
+    for version in ("0.1", "0.2", "0.3"):
+        assert mediatype.is_bundle(f"application/vnd.dev.sigstore.bundle+json;version={version}")
+        assert mediatype.is_bundle(f"application/vnd.dev.sigstore.bundle.v{version}+json")
+    assert not mediatype.is_bundle("application/vnd.dev.sigstore.bundle.v0.3+json.tar")
+    assert not mediatype.is_bundle(mediatype.DSSE)
