@@ -12,10 +12,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from proxy.errors import ConfigError
 from proxy.verify import ed25519ph
+from proxy.verify.hashed import Hashed, Message
 
 MAX_PEM = 64 * 1024  # bytes; an RSA-8192 key is under 2 KiB
 HASHES: Mapping[str, hashes.HashAlgorithm] = {
@@ -55,8 +57,13 @@ def require_hash(key: PublicKeyTypes, name: str) -> None:
         raise ConfigError("an Ed25519 key has its own hash; remove `hash`")
 
 
-def verify_signature(key: PublicKeyTypes, *, signature: bytes, message: bytes, hash: str | None) -> bool:  # noqa: A002 the policy file's word
-    """Whether `key` signed these bytes. `hash` None means the key's own. EC signatures are DER (RFC 3279)."""
+def verify_signature(key: PublicKeyTypes, *, signature: bytes, message: Message, hash: str | None) -> bool:  # noqa: A002 the policy file's word
+    """Whether `key` signed these bytes. `hash` None means the key's own. EC signatures are DER (RFC 3279).
+
+    Where only a hash of them is at hand, the signature must be over that very hash.
+    """
+    if isinstance(message, Hashed):
+        return _is_over_hash(key, signature, message, hash)
     if isinstance(key, ec.EllipticCurvePublicKey):
         names = (hash,) if hash else _CURVE_HASHES[key.curve.name]
         return any(_is_ecdsa(key, signature, message, name) for name in names)
@@ -65,6 +72,22 @@ def verify_signature(key: PublicKeyTypes, *, signature: bytes, message: bytes, h
     if isinstance(key, ed25519.Ed25519PublicKey):
         return _is_ed25519(key, signature, message)
     return False
+
+
+def _is_over_hash(key: PublicKeyTypes, signature: bytes, hashed: Hashed, wanted: str | None) -> bool:
+    prehashed = Prehashed(HASHES[hashed.algorithm])
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey) and hashed.algorithm in (
+            (wanted,) if wanted else _CURVE_HASHES[key.curve.name]
+        ):
+            key.verify(signature, hashed.digest, ec.ECDSA(prehashed))
+        elif isinstance(key, rsa.RSAPublicKey) and hashed.algorithm == (wanted or "sha256"):
+            key.verify(signature, hashed.digest, _PKCS1, prehashed)
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _is_ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes, name: str) -> bool:

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
-from proxy.verify.evidence import Found
+from proxy.verify.evidence import Evidence, Found, Proved, Rejection, Target
 from proxy.verify.lookup import SIGNATURE
-from proxy.verify.material import KeySigner
+from proxy.verify.material import KeySigner, Signer, TrustMaterial
+from proxy.verify.prove import prove_all
 
 # A loaded machine is no reason to fail: no example is timed, and `lab` is only read.
 settings.register_profile(
@@ -25,6 +26,9 @@ settings.register_profile(
 settings.load_profile("untimed")
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
+DSSE = "application/vnd.dsse.envelope.v1+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SHAPES = ("att", "referrer", "bundle")
 
 
 @dataclass
@@ -68,8 +72,64 @@ class Lab:
         return Found(**honest | fields)
 
     @property
-    def asked(self) -> dict:
-        return {"subject": self.subject, "repository": self.repository, "now": self.now}
+    def target(self) -> Target:
+        return Target(self.repository, self.subject, "application/vnd.oci.image.manifest.v1+json", 400)
+
+    def statement(self, predicate_type: str = "https://acme.test/scan/v1", **changes) -> dict:
+        """An in-toto statement of the image; of a predicate that signs nothing, unless it says SIGN."""
+        document = {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"digest": {self.subject.algorithm: self.subject.hex}}],
+            "predicateType": predicate_type,
+            "predicate": {},
+        }
+        return document | changes
+
+    def envelope(self, statement: dict | bytes | None = None, *, by: str = "team", **changes) -> dict:
+        """A DSSE envelope of the statement, signed by `by` over its PAE; `changes` replace fields after that."""
+        self.signer(by)
+        raw = statement if isinstance(statement, bytes) else json.dumps(statement or self.statement()).encode()
+        kind = changes.pop("signed_type", "application/vnd.in-toto+json")
+        pae = b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(raw), raw)
+        signature = self.private[by].sign(pae, ec.ECDSA(hashes.SHA256()))
+        document = {
+            "payloadType": kind,
+            "payload": base64.b64encode(raw).decode(),
+            "signatures": [{"keyid": "", "sig": base64.b64encode(signature).decode()}],
+        }
+        return document | changes
+
+    def shaped(self, shape: str, envelope: dict, **fields) -> Found:
+        """The envelope as `att` or `referrer` (a DSSE layer by tag or by subject) or as `bundle`."""
+        document = envelope if shape != "bundle" else self.bundle(dsseEnvelope=envelope)
+        return self.layer(
+            json.dumps(document).encode(),
+            media_type=DSSE if shape != "bundle" else BUNDLE,
+            **{"place": self.subject.dashed + ".att" if shape == "att" else "referrers"} | fields,
+        )
+
+    def bundle(self, **content) -> dict:
+        return {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": ""}}, **content}
+
+    def layer(self, raw: bytes, *, media_type: str, **fields) -> Found:
+        honest = {
+            "place": "referrers",
+            "manifest": Digest.of(b"an evidence manifest"),
+            "blob": Digest.of(raw),
+            "annotations": {},
+            "payload": raw,
+        }
+        return Found(media_type=media_type, **honest | fields)
+
+    def prove(self, *founds: Found, signers: tuple[Signer, ...] | None = None, **fields) -> Proved:
+        """By prove_all, for the signer `team` unless others are named."""
+        asked = (self.signer(),) if signers is None else signers
+        honest = {"target": self.target, "material": TrustMaterial(signers={}), "now": self.now}
+        return prove_all(founds, signers=asked, **honest | fields)
+
+    def proofs(self, found: Found, *signers: Signer, **fields) -> tuple[Evidence | Rejection, ...]:
+        proved = self.prove(found, signers=signers, **fields)
+        return *proved.evidence, *proved.rejections
 
 
 @pytest.fixture

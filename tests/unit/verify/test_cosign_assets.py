@@ -8,14 +8,17 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from proxy.oci import mediatype
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Manifest, parse_manifest
 from proxy.oci.reference import Repository
 from proxy.trust.settings import KeySource
 from proxy.trust.sources import load_signer
-from proxy.verify.evidence import Evidence, Found, Rejection
+from proxy.verify.evidence import Evidence, Found, Rejection, Target
+from proxy.verify.formats.simplesigning import read_signature
 from proxy.verify.lookup import SIGNATURE, signature_layers
-from proxy.verify.simplesigning import prove, read_signature
+from proxy.verify.material import TrustMaterial
+from proxy.verify.prove import prove_all
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "cosign"
 NAMES = {"ed25519ph": "127.0.0.1:5973/lab/ed25519ph", "ngc-style": "nvcr.io/nvidia/cuda"}
@@ -37,13 +40,14 @@ def found_in(name: str) -> Found:
 
 
 def only(found: Found, name: str, *, key: str) -> Evidence | Rejection:
-    (proof,) = prove(
-        found,
-        subject=subject_of(name),
-        repository=Repository("nvcr.io", "nvidia/cuda"),
+    proved = prove_all(
+        [found],
+        target=Target(Repository("nvcr.io", "nvidia/cuda"), subject_of(name), mediatype.OCI_MANIFEST, 400),
         signers=[load_signer(KeySource("lab", file=ASSETS / f"{key}.pub"))],
+        material=TrustMaterial(signers={}),
         now=datetime(2026, 11, 1, tzinfo=UTC),
     )
+    (proof,) = (*proved.evidence, *proved.rejections)
     return proof
 
 

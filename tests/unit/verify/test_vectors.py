@@ -1,148 +1,156 @@
-"""The verifier agrees with the world: signatures that others made, and that the real tools accept, are proved here.
+"""The verifier agrees with the world: what real tools made and accept is proved here, and nothing near it is.
 
 The vectors are read in place, through PRATIQUE_VECTORS or from `../shared/vectors` beside the project's root.
 """
 
-import json
-import os
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.oci.digest import Digest
-from proxy.oci.manifest import Index, Manifest, parse_manifest
-from proxy.oci.reference import EvidenceTag, Repository
 from proxy.trust.settings import KeySource
 from proxy.trust.sources import load_signer
-from proxy.verify.evidence import Evidence, Found
-from proxy.verify.lookup import likely_first, signature_layers
-from proxy.verify.prove import prove_all
+from proxy.verify.evidence import Evidence
+from proxy.verify.material import KeylessSigner, KeySigner, Signer
+from tests.fakes import scenes
+from tests.fakes.layouts import LAB, VECTORS, needs_vectors
+from tests.fakes.vectors import Scene, cases, expected, material_of, scene_of, wanted
 
-ROOT = Path(__file__).resolve().parents[3]
-VECTORS = Path(os.environ.get("PRATIQUE_VECTORS") or ROOT.parent / "shared" / "vectors")
-LAB = VECTORS / "lab"
-CONNAISSEUR = VECTORS / "cosign-connaisseur"
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-REASON = "the vectors are not here; name their folder in PRATIQUE_VECTORS"
-pytestmark = pytest.mark.skipif(not LAB.is_dir(), reason=REASON)
+pytestmark = needs_vectors
+SLSA = "https://slsa.dev/provenance/v0.2"
+SIGN = "https://sigstore.dev/cosign/sign/v1"
+every_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
 
-# Cases that `other.pub` signed too, beside the key that the case requires.
-SIGNED_BY_OTHER = {"v2-multi-signer", "v2-multi-signer-both-required", "v2-oci11-two-signers"}
-
-
-def bare_keys(case: dict) -> list[dict]:
-    """The case's signature requirements, if each is a bare key with neither log nor timestamp."""
-    wanted = case["require"].get("signature", {})
-    asked = wanted.get("any_of", []) + wanted.get("all_of", [])
-    is_bare = all("key" in each and each.get("log") == "none" and "timestamp" not in each for each in asked)
-    return asked if is_bare else []
-
-
-def lab_cases() -> list[dict]:
-    if not LAB.is_dir():
-        return []
-    cases = json.loads((LAB / "cases.json").read_text())
-    return [case for case in cases if case["name"].startswith(("v2-", "mixed-")) and bare_keys(case)]
-
-
-def founds_in_layout(folder: Path, subject: Digest) -> list[Found]:
-    """What a registry that holds this layout would give of the subject: the `.sig` tag, referrers and fallback tag."""
-    entries = json.loads((folder / "index.json").read_text())["manifests"]
-    tags = {each["annotations"]["org.opencontainers.image.ref.name"]: each for each in entries if "annotations" in each}
-    founds: list[Found] = []
-    for place, entry in (
-        (f"{subject.dashed}.sig", tags.get(EvidenceTag(subject, ".sig").tag.name)),
-        ("fallback", tags.get(EvidenceTag(subject, "").tag.name)),
-        *(("referrers", each) for each in entries if "annotations" not in each),
-    ):
-        if entry is not None:
-            founds += founds_in(folder, place, read_document(folder, Digest.parse(entry["digest"])), subject)
-    return founds
+# What is proved of each scene: kinds with predicate types, log entries' kinds, and whether a time is proved.
+SCENES = {
+    "slsa-v1.4.0": (lambda: scenes.slsa("v1.4.0"), {("attestation", SLSA)}, {"intoto 0.0.1"}, True),
+    "slsa-v2.1.0": (lambda: scenes.slsa("v2.1.0"), {("attestation", SLSA)}, {"dsse 0.0.1"}, True),
+    "private-sigstore": (
+        scenes.private_sigstore,
+        {("signature", ""), ("attestation", SLSA)},
+        {"hashedrekord 0.0.1", "dsse 0.0.1"},
+        True,
+    ),
+    "connaisseur": (scenes.connaisseur_keyless, {("signature", "")}, {"hashedrekord 0.0.1"}, True),
+    "cluster-api": (scenes.cluster_api, {("signature", "")}, {"hashedrekord 0.0.1"}, True),
+    "kubewarden": (scenes.kubewarden, {("signature", SIGN)}, {"dsse 0.0.1"}, True),
+    "notation-connaisseur": (scenes.notation_connaisseur, {("signature", "")}, set(), False),
+    "notation-alpine-jws": (lambda: scenes.notation_alpine("jws"), {("signature", "")}, set(), False),
+    "notation-alpine-cose": (lambda: scenes.notation_alpine("cose"), {("signature", "")}, set(), False),
+}
+every_scene = pytest.mark.parametrize("name", SCENES)
 
 
-def read_document(folder: Path, digest: Digest) -> Manifest | Index:
-    raw = (folder / "blobs" / digest.algorithm / digest.hex).read_bytes()
-    assert Digest.of(raw) == digest
-    return parse_manifest(raw, digest=digest, content_type="")
-
-
-def founds_in(folder: Path, place: str, document: Manifest | Index, subject: Digest) -> list[Found]:
-    if isinstance(document, Index):
-        children = [read_document(folder, child.digest) for child in likely_first(document.manifests)]
-        return [found for child in children for found in founds_in(folder, place, child, subject)]
-    if document.subject is not None and document.subject.digest != subject:
-        return []
-    layers, skipped = signature_layers(document)
-    assert skipped == 0
-    return [
-        Found(
-            place,
-            document.digest,
-            layer.digest,
-            layer.media_type,
-            layer.annotations,
-            (folder / "blobs" / layer.digest.algorithm / layer.digest.hex).read_bytes(),
-        )
-        for layer in layers
-    ]
-
-
-def proved(founds: list[Found], subject: Digest, repository: Repository, *sources: KeySource) -> tuple[Evidence, ...]:
-    signers = [load_signer(source) for source in sources]
-    return prove_all(founds, subject=subject, repository=repository, signers=signers, now=NOW)[0]
-
-
-@pytest.mark.parametrize("case", lab_cases(), ids=lambda case: case["name"])
-def test_every_bare_key_that_a_case_requires_is_proved(case):
-    subject, folder = Digest.parse(case["digest"]), LAB / case["folder"]
-    keys = bare_keys(case)
-    sources = [KeySource(each["key"], file=LAB / each["key"], hash=each.get("hash")) for each in keys]
-    evidence = proved(founds_in_layout(folder, subject), subject, Repository("127.0.0.1:5001", case["repo"]), *sources)
-    assert {each.signer for each in evidence} == {source.name for source in sources}
-    assert all(each.names[0].endswith(case["repo"]) and each.subject == subject for each in evidence)
-    for each in keys:
-        wanted = each.get("annotations", {})
-        assert any(wanted.items() <= found.claims.items() for found in evidence if found.signer == each["key"])
-
-
-@pytest.mark.parametrize("case", lab_cases(), ids=lambda case: case["name"])
-def test_a_key_that_did_not_sign_proves_nothing(case):
-    subject, folder = Digest.parse(case["digest"]), LAB / case["folder"]
-    other = KeySource("other", file=LAB / "trust" / "keys" / "other.pub")
-    evidence = proved(founds_in_layout(folder, subject), subject, Repository("127.0.0.1:5001", case["repo"]), other)
-    assert bool(evidence) == (case["name"] in SIGNED_BY_OTHER)
-
-
-@pytest.mark.parametrize("case", lab_cases(), ids=lambda case: case["name"])
-def test_t11_a_signature_proves_nothing_of_another_subject(case):
-    folder, another = LAB / case["folder"], Digest.of(b"another image")
-    founds = founds_in_layout(folder, Digest.parse(case["digest"]))
-    sources = [KeySource(each["key"], file=LAB / each["key"]) for each in bare_keys(case)]
-    assert founds
-    assert proved(founds, another, Repository("127.0.0.1:5001", case["repo"]), *sources) == ()
+def other_key() -> Signer:
+    return load_signer(KeySource("other", file=LAB / "trust" / "keys" / "other.pub"))
 
 
 def test_enough_cases_were_found_to_mean_something():
     """T23: an empty list of cases would pass everything."""
-    assert len(lab_cases()) >= 15
+    assert len(cases()) == 80
+    assert all(wanted(case) for case in cases())
 
 
-def connaisseur(subject: str) -> list[Found]:
-    raw = (CONNAISSEUR / "testimage" / "manifests" / f"{subject.replace(':', '-')}.sig.json").read_bytes()
-    manifest = parse_manifest(raw, digest=Digest.of(raw), content_type="application/vnd.oci.image.manifest.v1+json")
-    assert isinstance(manifest, Manifest)
-    return [
-        Found(
-            f"{subject.replace(':', '-')}.sig",
-            manifest.digest,
-            layer.digest,
-            layer.media_type,
-            layer.annotations,
-            (CONNAISSEUR / "testimage" / "blobs" / f"{layer.digest}.json").read_bytes().rstrip(b"\n"),
-        )
-        for layer in signature_layers(manifest).layers
-    ]
+@every_case
+def test_every_lab_case_is_proved_as_it_requires(case):
+    scene = scene_of(case)
+    proved = scene.prove()
+    assert expected(case, proved) == []
+    assert {each.subject for each in proved.evidence} == {scene.target.digest}
+    assert all(each.rests_on and set(each.rests_on) <= scene.material.items for each in proved.evidence)
+
+
+@every_case
+def test_t11_nothing_is_proved_of_another_subject(case):
+    scene = scene_of(case)
+    target = replace(scene.target, digest=Digest.of(b"another image"))
+    proved = scene.prove(target=target)
+    assert proved.evidence == ()
+    assert proved.rejections
+
+
+@every_case
+def test_t24_a_key_that_did_not_sign_proves_nothing(case):
+    other = replace(other_key(), name="other")
+    evidence = scene_of(case, signers=(other,)).prove().evidence
+    # Some images carry a second signature, by that very key.
+    assert {each.signer for each in evidence} <= {"other"}
+    assert bool(evidence) == (case["name"] in SIGNED_BY_OTHER)
+
+
+# Cases that `other.pub` signed too, beside the key that the case requires.
+SIGNED_BY_OTHER = {"v2-multi-signer", "v2-multi-signer-both-required", "v2-oci11-two-signers", "v3-two-signers"}
+
+
+@every_case
+def test_t28_an_identity_near_the_required_one_proves_nothing(case):
+    scene = scene_of(case)
+    others = tuple(
+        replace(signer, issuer=signer.issuer + "/", name="near")
+        for signer in scene.signers
+        if isinstance(signer, KeylessSigner)
+    )
+    proved = scene.prove(signers=others, material=material_of(*others))
+    assert proved.evidence == ()
+    if others:
+        assert any("signed, but by " in each.reason and "instead of near" in each.reason for each in proved.rejections)
+
+
+@every_case
+def test_t50_the_order_of_a_listing_decides_nothing(case):
+    scene = scene_of(case)
+    assert scene.prove(*reversed(scene.founds)) == scene.prove()
+
+
+@every_scene
+def test_every_other_vector_is_proved_as_its_readme_says(name):
+    make, kinds, logs, has_time = SCENES[name]
+    scene: Scene = make()
+    proved = scene.prove()
+    assert proved.rejections == ()
+    assert {(each.kind, each.predicate_type) for each in proved.evidence} == kinds
+    assert {each.log.kind for each in proved.evidence if each.log} == logs
+    assert all((each.proved_at is not None) == has_time for each in proved.evidence)
+    assert all(each.certificate is not None and each.signer == "publisher" for each in proved.evidence)
+
+
+@every_scene
+def test_t11_no_other_vector_proves_another_subject(name):
+    scene: Scene = SCENES[name][0]()
+    target = replace(scene.target, digest=Digest.of(b"another image"))
+    assert scene.prove(target=target).evidence == ()
+
+
+def _mutated(scene: Scene, at: int, byte: int) -> list[Evidence]:
+    """What is proved after one byte was changed in each piece of evidence."""
+    founds = []
+    for found in scene.founds:
+        raw = bytearray(found.payload)
+        raw[at % len(raw)] = byte
+        founds.append(replace(found, payload=bytes(raw), blob=Digest.of(bytes(raw))))
+    return list(scene.prove(*founds).evidence)
+
+
+@every_scene
+@given(at=st.integers(0, 1 << 20), byte=st.integers(0, 255))
+def test_t55_a_changed_byte_never_makes_other_evidence(name, at, byte):
+    scene = _SCENES.setdefault(name, SCENES[name][0]())
+    honest = {_what(each) for each in scene.prove().evidence}
+    assert {_what(each) for each in _mutated(scene, at, byte)} <= honest
+
+
+_SCENES: dict[str, Scene] = {}
+
+
+def _what(evidence: Evidence) -> tuple[object, ...]:
+    predicate = repr(evidence.predicate)
+    return evidence.kind, evidence.identity, evidence.subject, evidence.proved_at, evidence.predicate_type, predicate
+
+
+CONNAISSEUR = VECTORS / "cosign-connaisseur"
 
 
 @pytest.mark.parametrize(
@@ -154,36 +162,30 @@ def connaisseur(subject: str) -> list[Found]:
     ids=["alice", "alice+bob+charlie"],
 )
 def test_the_signatures_that_connaisseur_is_tested_with_are_proved(subject, signed_by):
-    sources = [KeySource(name, file=CONNAISSEUR / f"{name}.pub") for name in ("alice", "bob", "charlie", "default")]
-    evidence = proved(
-        connaisseur(subject),
-        Digest.parse(subject),
-        Repository("docker.io", "securesystemsengineering/testimage"),
-        *sources,
-    )
+    names = ("alice", "bob", "charlie", "default")
+    signers = [load_signer(KeySource(name, file=CONNAISSEUR / f"{name}.pub")) for name in names]
+    evidence = scenes.connaisseur(subject, *signers).prove().evidence
     assert {each.signer for each in evidence} == signed_by
     assert {each.names for each in evidence} == {("docker.io/securesystemsengineering/testimage",)}
-    other = KeySource("other", file=LAB / "trust" / "keys" / "other.pub")
-    assert (
-        proved(
-            connaisseur(subject),
-            Digest.parse(subject),
-            Repository("docker.io", "securesystemsengineering/testimage"),
-            other,
-        )
-        == ()
-    )
+    assert scenes.connaisseur(subject, other_key()).prove().evidence == ()
 
 
 def test_a_keyless_signature_is_rejected_by_a_bare_key_and_says_why():
-    subject = Digest.parse("sha256:31dc72a13a0c34b40eb95419d2b2fd67320c856baf3b72da518023ee8d370aee")
     alice = load_signer(KeySource("alice", file=CONNAISSEUR / "alice.pub"))
-    evidence, rejections = prove_all(
-        connaisseur(str(subject)),
-        subject=subject,
-        repository=Repository("docker.io", "phbelitz/rekor-test"),
-        signers=[alice],
-        now=NOW,
-    )
-    assert evidence == ()
-    assert [each.reason for each in rejections] == ["it is signed by a certificate's key, not by alice"]
+    proved = scenes.connaisseur_keyless().prove(signers=(alice,))
+    assert proved.evidence == ()
+    assert [each.reason for each in proved.rejections] == ["it is signed by a certificate's key, not by alice"]
+
+
+def test_t31_a_real_signature_needs_no_certificate_that_is_valid_today():
+    """It is proved at its own time, whatever now is."""
+    scene = scenes.cluster_api()
+    assert scene.prove(now=datetime(2040, 1, 1, tzinfo=UTC)).evidence == scene.prove().evidence
+
+
+def test_the_keys_of_a_case_are_asked_by_their_own_rules():
+    """Else `require` would not reach the engine."""
+    asked = [signer for case in cases() for signer in scene_of(case).signers if isinstance(signer, KeySigner)]
+    assert any(signer.needs_log for signer in asked)
+    assert any(signer.needs_timestamp for signer in asked)
+    assert any(signer.hash for signer in asked)

@@ -1,0 +1,1 @@
+"""Certificates: read, chained to what is believed, and found not revoked."""

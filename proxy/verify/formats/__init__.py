@@ -1,0 +1,1 @@
+"""The forms in which a signature comes, and what each is of."""

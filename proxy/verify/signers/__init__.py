@@ -1,0 +1,1 @@
+"""Who says it: one engine for every kind of signer."""

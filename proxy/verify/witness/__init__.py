@@ -1,0 +1,1 @@
+"""What others saw: entries of transparency logs, and timestamps."""
