@@ -1,7 +1,7 @@
 """Decision and Check: what was judged, and why, as values that are kept, shown and judged again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -21,7 +21,9 @@ class Verdict(StrEnum):
 class Check:
     """One question and its answer. `word` is bounded (metrics); `summary` is the sentence for a person.
 
-    word: rule | tag | platform | revoked | digest | signature | at-least | pin | lock | exception | gathering
+    word: rule | tag | platform | revoked | digest | signature | attestation | image | base | at-least | pin | lock |
+    exception | gathering. `is_alarm`: somebody must look, since it passes only by grace or since two verifiers disagree.
+    `details` are what proved it, by camelCase names: identity, form, provedAt, logIndex, certificateSubject…
     """
 
     name: str
@@ -33,6 +35,8 @@ class Check:
     evidence: tuple[Digest, ...] = ()
     identities: tuple[str, ...] = ()
     checks: tuple["Check", ...] = ()
+    is_alarm: bool = False
+    details: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,11 @@ class Decision:
     """What is looked up by (upstream, repository, digest, rule, mode, exceptions in force, trust fingerprint): `key`.
 
     `is_warned`: the rule's mode is `warn`, and only `require` failed: served, recorded, and never pinned.
-    `evidence` are the digests of stored content that it rests on. Times are aware UTC.
+    `evidence` are the digests of stored content that it rests on, `rests_on` the items of trust material. Times are
+    aware UTC. `proved_at` is the newest proved time of the signatures used, or where none was, of the attestations that
+    do not age. `grace_from`: from then on it stands by grace alone, and that is an alarm. `bases` are the base images
+    that were proved and admitted, as name@digest. `reason` may be `verifiers-disagree` too, or `condition`, where what
+    is missing was proved but does not say what the rule asks.
     """
 
     key: str
@@ -59,12 +67,28 @@ class Decision:
     expires_at: datetime | None
     is_warned: bool = False
     exceptions: tuple[str, ...] = ()
+    proved_at: datetime | None = None
+    rests_on: tuple[str, ...] = ()
+    opinions: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    grace_from: datetime | None = None
+    index: Digest | None = None  # the admitted Index as whose child it was judged
 
     def holds(self, now: datetime) -> bool:
         """Whether it may still be repeated; an inconclusive one never is."""
         if self.verdict is Verdict.INCONCLUSIVE:
             return False
         return self.expires_at is None or now < self.expires_at
+
+    def is_in_grace(self, now: datetime) -> bool:
+        """Whether something that it rests on is older than the rule wants, and only an admitted image may use it."""
+        return self.grace_from is not None and self.grace_from < now
+
+    @property
+    def is_alarm(self) -> bool:
+        return bool(self.alarms)
 
     @property
     def is_allow(self) -> bool:
@@ -94,11 +118,22 @@ class Decision:
             "expiresAt": self.expires_at.isoformat() if self.expires_at else None,
             "isWarned": self.is_warned,
             "exceptions": list(self.exceptions),
+            "provedAt": self.proved_at.isoformat() if self.proved_at else None,
+            "restsOn": list(self.rests_on),
+            "opinions": list(self.opinions),
+            "bases": list(self.bases),
+            "warnings": list(self.warnings),
+            "alarms": list(self.alarms),
+            "graceFrom": self.grace_from.isoformat() if self.grace_from else None,
+            "index": str(self.index) if self.index else None,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Raise ValueError, KeyError, TypeError or a RequestError where it is not what `to_record` gave."""
+        """Raise ValueError, KeyError, TypeError or a RequestError where it is not what `to_record` gave.
+
+        What the first version did not record yet may be missing.
+        """
         return cls(
             key=str(record["key"]),
             verdict=Verdict(record["verdict"]),
@@ -113,9 +148,17 @@ class Decision:
             evidence=_digests(record["evidence"]),
             identities=tuple(record["identities"]),
             made_at=datetime.fromisoformat(record["madeAt"]),
-            expires_at=datetime.fromisoformat(record["expiresAt"]) if record["expiresAt"] else None,
+            expires_at=_moment(record["expiresAt"]),
             is_warned=bool(record["isWarned"]),
             exceptions=tuple(record["exceptions"]),
+            proved_at=_moment(record.get("provedAt")),
+            rests_on=tuple(record.get("restsOn", ())),
+            opinions=tuple(record.get("opinions", ())),
+            bases=tuple(record.get("bases", ())),
+            warnings=tuple(record.get("warnings", ())),
+            alarms=tuple(record.get("alarms", ())),
+            grace_from=_moment(record.get("graceFrom")),
+            index=Digest.parse(record["index"]) if record.get("index") else None,
         )
 
 
@@ -130,6 +173,8 @@ def _check_record(check: Check) -> dict[str, Any]:
         "evidence": [str(digest) for digest in check.evidence],
         "identities": list(check.identities),
         "checks": [_check_record(child) for child in check.checks],
+        "isAlarm": check.is_alarm,
+        "details": dict(check.details),
     }
 
 
@@ -145,6 +190,8 @@ def _checks(records: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
             evidence=_digests(each["evidence"]),
             identities=tuple(each["identities"]),
             checks=_checks(each["checks"]),
+            is_alarm=bool(each.get("isAlarm", False)),
+            details=dict(each.get("details", {})),
         )
         for each in records
     )
@@ -156,12 +203,18 @@ def _rejection_record(rejection: Rejection) -> dict[str, Any]:
         "source": str(rejection.source) if rejection.source else None,
         "reason": rejection.reason,
         "signer": rejection.signer,
+        "isAlarm": rejection.is_alarm,
     }
 
 
 def _rejection(record: Mapping[str, Any]) -> Rejection:
     source = Digest.parse(record["source"]) if record["source"] else None
-    return Rejection(record["place"], source, record["reason"], record["signer"])
+    is_alarm = bool(record.get("isAlarm", False))
+    return Rejection(record["place"], source, record["reason"], record["signer"], is_alarm)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _digests(texts: Sequence[str]) -> tuple[Digest, ...]:

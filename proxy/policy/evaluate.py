@@ -6,19 +6,37 @@ Pure: all that is known comes in a Case, `now` too, and a Decision comes out, or
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from proxy.errors import NotAllowed
 from proxy.oci.descriptor import Platform
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
-from proxy.oci.reference import Repository, Tag
+from proxy.oci.reference import Repository
+from proxy.policy.checks.bases import NAME as BASE
+from proxy.policy.checks.bases import BaseImage, base_answer
+from proxy.policy.checks.gates import permits_platform, permits_repository, permits_tag, revoked_reason
+from proxy.policy.checks.proofs import Answer, Child, Footing, Proofs, Wanted, soonest
 from proxy.policy.decision import Check, Decision, Verdict
 from proxy.policy.exceptions import ExceptionGrant, in_force
-from proxy.policy.requirements import Answer, Proofs, soonest
-from proxy.policy.rules import Policy, Rule, most_specific
+from proxy.policy.requirements import waive
+from proxy.policy.rules import Policy, Rule
 from proxy.verify.evidence import Evidence, Rejection
+
+__all__ = [
+    "DENY_LIFETIME",
+    "BaseImage",
+    "Case",
+    "Child",
+    "Wanted",
+    "decision_key",
+    "evaluate",
+    "exceptions_in_force",
+    "permits_platform",
+    "permits_repository",
+    "permits_tag",
+    "revoked_reason",
+]
 
 # face.md: a deny is gathered again after 60 s. What `warn` serves is a deny in all but the serving.
 DENY_LIFETIME = timedelta(seconds=60)
@@ -30,6 +48,10 @@ class Case:
 
     `platform` is a bare Manifest's own, from its config. `gaps` are sentences about sources that could not be read
     completely. `gathered` says that signatures were looked for. `key` is `decision_key` of the same things.
+
+    `index` is the admitted Index that names it, with what was proved about that. `config_raw`, `children` and `bases`
+    are None until they were asked for, `wanted_urls` empty once they were. `was_admitted`: by a Decision under which it
+    was served, so that `grace` may prolong what a new image may not use.
     """
 
     policy: Policy
@@ -45,13 +67,13 @@ class Case:
     exceptions: tuple[ExceptionGrant, ...]
     key: str
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What must be gathered before it can be judged. `kind`: signatures."""
-
-    kind: str
+    config_raw: bytes | None = None
+    index: Digest | None = None
+    index_evidence: tuple[Evidence, ...] = ()
+    children: tuple[Child, ...] | None = None
+    bases: tuple[BaseImage, ...] | None = None
+    wanted_urls: tuple[str, ...] = ()
+    was_admitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +82,7 @@ class _Outcome:
 
     answers: tuple[Answer, ...]
     grant: ExceptionGrant | None
+    bases: tuple[str, ...] = ()
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -71,52 +94,44 @@ class _Outcome:
 
     @property
     def rank(self) -> int:
-        """2 passed, 1 open, 0 failed. What failed beside something open has failed; no answers at all fail too."""
+        """_PASSED, _ASKING, _OPEN or _FAILED. What failed beside something open has failed; no answers at all fail too."""
         if not self.answers:
-            return 0
-        return min(2 if check.passed else int(check.is_open) for check in self.checks)
+            return _FAILED
+        return min(_rank(answer) for answer in self.answers)
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What to ask for next, in the order of what it costs."""
+        wants = {answer.wants.kind: answer.wants for answer in self.answers if answer.wants and not answer.check.passed}
+        return next((wants[kind] for kind in _ORDER if kind in wants), None)
+
+    @property
+    def footing(self) -> Footing:
+        used = [answer.footing for answer in self.answers if answer.check.passed and not answer.check.is_waived]
+        return Footing.all_of(used)
 
 
-def permits_repository(policy: Policy, repository: Repository) -> Rule:
-    """The rule that governs it; raise NotAllowed where there is none."""
-    rule = most_specific(policy.rules, repository)
-    if rule is None:
-        raise NotAllowed(f"no rule matches {repository}; add one to the policy's images")
-    return rule
+# Rounds are cheap in this order: evidence is asked for once, and a config is small.
+_ORDER = ("signatures", "config", "children", "bases", "revocation")
 
 
-def permits_tag(rule: Rule, tag: Tag) -> None:
-    """Raise NotAllowed where the rule names tags and this is none of them."""
-    if rule.tags is not None and not any(pattern.matches(tag.name) for pattern in rule.tags):
-        named = ", ".join(pattern.text for pattern in rule.tags)
-        raise NotAllowed(f"tag {tag} is not permitted; rule {rule.match} permits {named}")
+# Open is what some source out of reach could change; asking, what may pass once more is known.
+_FAILED, _OPEN, _ASKING, _PASSED = range(4)
 
 
-def permits_platform(rule: Rule, platform: Platform | None, *, is_child: bool = False) -> Check:
-    """Whether the rule names this platform. `unknown/unknown` is served as a child of an index, and is never the image."""
-    if platform is not None and platform.is_unknown:
-        summary = "an attestation, served only under its index"
-        return Check("platforms", "platform", passed=is_child, summary=summary)
-    if not rule.platforms:
-        return Check("platforms", "platform", passed=True, summary="the rule permits every platform")
-    named = ", ".join(map(str, rule.platforms))
-    if platform is None:
-        return Check("platforms", "platform", passed=False, summary=f"no platform is named; the rule permits {named}")
-    passed = any(each.covers(platform) for each in rule.platforms)
-    summary = f"platform {platform}" if passed else f"platform {platform} is not permitted; the rule permits {named}"
-    return Check("platforms", "platform", passed=passed, summary=summary)
-
-
-def revoked_reason(policy: Policy, digest: Digest) -> str | None:
-    """Why this digest may never be served again, or None. Wins over every pin, rule and exception."""
-    return policy.revoked_digests.get(digest)
+def _rank(answer: Answer) -> int:
+    if answer.check.passed:
+        return _PASSED
+    if not answer.check.is_open:
+        return _FAILED
+    return _ASKING if answer.wants is not None else _OPEN
 
 
 def exceptions_in_force(
-    policy: Policy, *, repository: Repository, digest: Digest, now: datetime
+    policy: Policy, *, repository: Repository, digest: Digest, now: datetime, index: Digest | None = None
 ) -> tuple[ExceptionGrant, ...]:
-    """The exceptions that may be used for this image now, in an order of their own."""
-    return in_force(policy.exceptions, repository=repository, digest=digest, now=now)
+    """The exceptions that may be used for this image now, in an order of their own; those of its Index among them."""
+    return in_force(policy.exceptions, repository=repository, digest=digest, now=now, index=index)
 
 
 def decision_key(
@@ -126,8 +141,12 @@ def decision_key(
     rule: Rule,
     exceptions: Sequence[ExceptionGrant],
     trust_fingerprint: str,
+    index: Digest | None = None,
 ) -> str:
-    """What a Decision is looked up by: SHA-256 in hex over everything that it is bound to (promise 5)."""
+    """What a Decision is looked up by: SHA-256 in hex over everything that it is bound to (promise 5).
+
+    `index` where it is judged as the child of that Index.
+    """
     parts = [
         repository.upstream,
         repository.name,
@@ -137,6 +156,7 @@ def decision_key(
         rule.fingerprint,
         sorted(grant.fingerprint for grant in exceptions),
         trust_fingerprint,
+        *([str(index)] if index else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -149,18 +169,28 @@ def evaluate(case: Case) -> Decision | Wanted:
         reason = "revoked" if any(check.word == "revoked" for check in shut) else "not-allowed"
         return _decision(case, Verdict.DENY, checks=gates, summary=shut[0].summary, reason=reason)
     outcome = _require(case)
-    if outcome.rank == 1 and not case.gathered:
-        return Wanted("signatures")
+    if outcome.rank == _ASKING and outcome.wanted is not None:
+        return outcome.wanted
     checks = (*gates, *outcome.checks, *_exception_check(outcome.grant))
-    if outcome.rank == 2:
+    if outcome.rank == _PASSED:
         return _allow(case, outcome, checks)
     summary = _summary(outcome.failed)
-    if outcome.rank == 1:
+    if outcome.rank != _FAILED:
         return _decision(case, Verdict.INCONCLUSIVE, checks=checks, summary=summary, reason="inconclusive")
     if case.rule.mode == "warn":
         summary = f"served though {summary} (mode: warn)"
         return _decision(case, Verdict.ALLOW, checks=checks, summary=summary, reason="allowed", is_warned=True)
-    return _decision(case, Verdict.DENY, checks=checks, summary=summary, reason="unverified")
+    decision = _decision(case, Verdict.DENY, checks=checks, summary=summary, reason=_reason(outcome))
+    # What passed still proves a time: a tag that moves away from this digest must not go back behind it (T12).
+    return replace(decision, proved_at=outcome.footing.signed_at or outcome.footing.attested_at)
+
+
+def _reason(outcome: _Outcome) -> str:
+    """The bounded word for why it is denied."""
+    failed = [answer for answer in outcome.answers if not answer.check.passed]
+    if any(answer.check.is_alarm for answer in failed):
+        return "verifiers-disagree"
+    return "condition" if failed and all(answer.by_facts for answer in failed) else "unverified"
 
 
 def _gates(case: Case) -> tuple[Check, ...]:
@@ -185,22 +215,42 @@ def _gates(case: Case) -> tuple[Check, ...]:
 def _require(case: Case) -> _Outcome:
     """The best of: no exception, or each exception alone. Two exceptions never add up (T40)."""
     proofs = _proofs(case)
-    usable = in_force(case.exceptions, repository=case.repository, digest=case.digest, now=case.now)
-    outcomes = [_Outcome(case.rule.require.answers(proofs, frozenset()), None)]
-    outcomes += [_Outcome(case.rule.require.answers(proofs, grant.waive), grant) for grant in usable]
-    return max(outcomes, key=lambda outcome: outcome.rank)
+    plain = _outcome(case, proofs, None)
+    if plain.rank == _PASSED:
+        return plain
+    usable = in_force(case.exceptions, repository=case.repository, digest=case.digest, now=case.now, index=case.index)
+    return max([plain, *(_outcome(case, proofs, grant) for grant in usable)], key=lambda outcome: outcome.rank)
+
+
+def _outcome(case: Case, proofs: Proofs, grant: ExceptionGrant | None) -> _Outcome:
+    waived = grant.waive if grant else frozenset[str]()
+    answers = case.rule.require.answers(proofs, waived)
+    # What requires nothing proves nothing, on whatever base it stands.
+    if case.rule.base is None or not answers:
+        return _Outcome(answers, grant)
+    base = base_answer(proofs, case.bases)
+    answer = waive(base.answer) if BASE in waived else base.answer
+    return _Outcome((*answers, answer), grant, base.proved)
 
 
 def _proofs(case: Case) -> Proofs:
     return Proofs(
         digest=case.digest,
         repository=case.repository,
+        manifest=case.manifest,
         evidence=case.evidence,
-        found=len({each.sources for each in case.evidence}) + len(case.rejections),
+        rejections=case.rejections,
         gaps=case.gaps,
         gathered=case.gathered,
         now=case.now,
         signed_as=case.rule.signed_as,
+        platforms=case.rule.platforms,
+        config_raw=case.config_raw,
+        index=case.index,
+        index_evidence=case.index_evidence,
+        children=case.children,
+        wanted_urls=case.wanted_urls,
+        was_admitted=case.was_admitted,
     )
 
 
@@ -211,13 +261,23 @@ def _exception_check(grant: ExceptionGrant | None) -> tuple[Check, ...]:
 
 
 def _allow(case: Case, outcome: _Outcome, checks: tuple[Check, ...]) -> Decision:
-    used = [answer for answer in outcome.answers if answer.check.passed and not answer.check.is_waived]
-    summary = ", ".join(answer.check.summary for answer in used)
+    used = [check for check in outcome.checks if check.passed and not check.is_waived]
+    summary = ", ".join(check.summary for check in used)
     if outcome.grant is not None:
         summary = f"exception {outcome.grant.label}"
-    until = soonest([*(answer.until for answer in used), outcome.grant.until if outcome.grant else None])
-    return _decision(
-        case, Verdict.ALLOW, checks=checks, summary=summary, reason="allowed", until=until, outcome=outcome
+    footing = outcome.footing
+    until = soonest([footing.until, outcome.grant.until if outcome.grant else None])
+    decision = _decision(case, Verdict.ALLOW, checks=checks, summary=summary, reason="allowed", until=until)
+    return replace(
+        decision,
+        exceptions=(outcome.grant.label,) if outcome.grant else (),
+        proved_at=footing.signed_at or footing.attested_at,
+        rests_on=footing.rests_on,
+        opinions=footing.opinions,
+        bases=outcome.bases,
+        warnings=footing.warnings,
+        alarms=tuple(sorted({*decision.alarms, *footing.alarms})),
+        grace_from=footing.grace_from,
     )
 
 
@@ -230,10 +290,8 @@ def _decision(
     reason: str,
     until: datetime | None = None,
     is_warned: bool = False,
-    outcome: _Outcome | None = None,
 ) -> Decision:
     rests_on_refusal = verdict is not Verdict.ALLOW or is_warned
-    grant = outcome.grant if outcome else None
     return Decision(
         key=case.key,
         verdict=verdict,
@@ -250,7 +308,8 @@ def _decision(
         made_at=case.now,
         expires_at=case.now + DENY_LIFETIME if rests_on_refusal else until,
         is_warned=is_warned,
-        exceptions=(grant.label,) if grant else (),
+        alarms=tuple(sorted({each.reason for each in case.rejections if each.is_alarm})),
+        index=case.index,
     )
 
 

@@ -24,8 +24,11 @@ class ExceptionGrant:
     by: str
     until: datetime
 
-    def is_in_force(self, *, repository: Repository, digest: Digest, now: datetime) -> bool:
-        return now < self.until and digest == self.digest and self.match.matches(str(repository))
+    def is_in_force(
+        self, *, repository: Repository, digest: Digest, now: datetime, index: Digest | None = None
+    ) -> bool:
+        """An exception for an Index is one for what the Index lists: `index` is the admitted one that names `digest`."""
+        return now < self.until and self.digest in (digest, index) and self.match.matches(str(repository))
 
     @property
     def label(self) -> str:
@@ -38,8 +41,15 @@ class ExceptionGrant:
 
 
 def in_force(
-    grants: Sequence[ExceptionGrant], *, repository: Repository, digest: Digest, now: datetime
+    grants: Sequence[ExceptionGrant],
+    *,
+    repository: Repository,
+    digest: Digest,
+    now: datetime,
+    index: Digest | None = None,
 ) -> tuple[ExceptionGrant, ...]:
     """Those that may be used now, the longest-lived first, whatever their order in the file."""
-    current = [grant for grant in grants if grant.is_in_force(repository=repository, digest=digest, now=now)]
+    current = [
+        grant for grant in grants if grant.is_in_force(repository=repository, digest=digest, now=now, index=index)
+    ]
     return tuple(sorted(current, key=lambda grant: (-grant.until.timestamp(), grant.fingerprint)))

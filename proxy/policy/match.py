@@ -7,7 +7,7 @@ characters within one segment. Whether two patterns can match one name is decide
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import re2
 
@@ -17,6 +17,9 @@ _LIMIT = 512  # longer than any repository name (255) with its host
 _HOST = re.compile(r"\*\*|[A-Za-z0-9.*-]+(?::[0-9*]+)?|\[[0-9a-fA-F:.]+\](?::[0-9]+)?")
 _PART = re.compile(r"\*\*|[a-z0-9._*-]+")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]+")
+_PATTERN = 1024  # characters; the longest identities are a few hundred
+# What a glob's marks stand for within any text; a control character is none of them.
+_WILD = {"*": r"[^/\x00-\x1f\x7f]*", "**": r"[^\x00-\x1f\x7f]*"}
 _END = 4  # after the last segment: a pattern that goes on is the more specific one
 
 
@@ -114,6 +117,58 @@ class Glob:
         return "*" in mine and "*" not in part and _parts_meet(mine, part)
 
 
+@dataclass(frozen=True, slots=True)
+class TextPattern:
+    """What a whole text must be: an identity, a certificate's field, a fact. Never a part of it (T28).
+
+    A glob's `*` is any run of characters but `/`, and `**` any run at all; no control character is ever matched by one.
+    """
+
+    kind: Literal["exact", "glob", "regex"]
+    text: str
+    _regex: Any = field(compare=False, repr=False)
+
+    @classmethod
+    def exact(cls, text: str) -> Self:
+        return cls("exact", text, None)
+
+    @classmethod
+    def glob(cls, text: str) -> Self:
+        """Raise ConfigError with a sentence for what nobody can have meant."""
+        _require_text(text)
+        if "***" in text:
+            raise ConfigError(f"{text[:80]!r}: write * for a part without slashes, ** for anything")
+        parts = re.split(r"(\*\*|\*)", text)
+        return cls("glob", text, _compiled("".join(_WILD.get(part) or re2.escape(part) for part in parts)))
+
+    @classmethod
+    def regex(cls, text: str) -> Self:
+        """RE2 over the whole text. Raise ConfigError with a sentence where it is not an expression of RE2."""
+        _require_text(text)
+        try:
+            return cls("regex", text, _compiled(text))
+        except re2.error as error:
+            told = error.args[0] if error.args else ""
+            told = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+            raise ConfigError(f"{text[:80]!r} is not an RE2 expression: {told}") from None
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole of `name` is matched, character by character: no case, escape or form is like another."""
+        if self.kind == "exact":
+            return name == self.text
+        try:
+            return self._regex.fullmatch(name) is not None
+        except UnicodeEncodeError:  # half a surrogate pair, which no expression can name
+            return False
+
+
+def _require_text(text: str) -> None:
+    if not text or len(text) > _PATTERN:
+        raise ConfigError(f"a pattern has between 1 and {_PATTERN} characters")
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise ConfigError("it holds half a surrogate pair, which is no character; remove it")
+
+
 def _after(segments: tuple[str, ...], at: int) -> tuple[int, ...]:
     """Where one may stand after one more part of a name: `**` may stay, or end."""
     return (at, at + 1) if segments[at] == "**" else (at + 1,)
@@ -126,9 +181,13 @@ def _unreadable(text: str, part: str) -> str:
 
 
 def _compile(segments: Iterable[str]) -> Any:
+    return _compiled("/".join(_expression(part) for part in segments))
+
+
+def _compiled(expression: str) -> Any:
     options = re2.Options()
     options.log_errors = False
-    return re2.compile("/".join(_expression(part) for part in segments), options)
+    return re2.compile(expression, options)
 
 
 def _expression(part: str) -> str:

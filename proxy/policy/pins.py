@@ -18,8 +18,8 @@ import yaml
 from proxy.errors import ConfigError, DigestInvalid, NameInvalid, PinMismatch, PratiqueError
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
-from proxy.policy.entries import not_a_digest
 from proxy.policy.rules import Rule
+from proxy.policy.words.entries import not_a_digest
 from proxy.settings import spell
 from proxy.yamlfile import Document, Path, parse
 

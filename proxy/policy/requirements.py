@@ -4,52 +4,38 @@ Three answers: passed, failed, or open, where some source could not be read comp
 changes no answer, and neither does the order of evidence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from proxy.errors import RequestError
 from proxy.oci.digest import Digest
-from proxy.oci.reference import ImageName, Repository
+from proxy.policy.checks.attestation import AttestationRequirement
+from proxy.policy.checks.children import with_children
+from proxy.policy.checks.details import details_of
+from proxy.policy.checks.imagefacts import ImageRequirement
+from proxy.policy.checks.proofs import HUB, Answer, Covers, Footing, Proofs, canonical_name, soonest
 from proxy.policy.decision import Check
-from proxy.policy.match import Glob
 from proxy.verify.evidence import Evidence
 
+__all__ = [
+    "HUB",
+    "All",
+    "Answer",
+    "AtLeast",
+    "AttestationRequirement",
+    "Covers",
+    "DigestRequirement",
+    "ImageRequirement",
+    "Leaf",
+    "Proofs",
+    "Requirement",
+    "SignatureRequirement",
+    "canonical_name",
+    "soonest",
+]
+
 _FOREVER = datetime.max.replace(tzinfo=UTC)
-# How cosign and older clients spell Docker Hub in a signed payload.
-HUB = ("index.docker.io/", "registry-1.docker.io/")
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """What is known about one image. `found` counts signatures that were found, proved or not.
-
-    `signed_as` are the rule's patterns.
-    """
-
-    digest: Digest
-    repository: Repository
-    evidence: tuple[Evidence, ...]
-    found: int
-    gaps: tuple[str, ...]
-    gathered: bool
-    now: datetime
-    signed_as: tuple[Glob, ...] = ()
-
-    def permits_name(self, name: str) -> bool:
-        """Whether a payload that names `name` speaks of this repository, which is always a right name for itself."""
-        known = canonical_name(name)
-        return known == str(self.repository) or any(pattern.matches(known) for pattern in self.signed_as)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A Check, and until when what it used is valid. `choices` are the ways to pass, by distinct identity."""
-
-    check: Check
-    until: datetime | None = None
-    choices: Mapping[str, Evidence | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +45,79 @@ class SignatureRequirement:
     name: str
     signer: str
     claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    covers: Covers = "index"
 
     def answer(self, proofs: Proofs) -> Answer:
-        passing = [each for each in self._own(proofs) if self._fault(each, proofs) is None]
-        if not passing:
-            return Answer(self._failed(proofs))
-        choices: dict[str, Evidence | None] = {each.identity: each for each in sorted(passing, key=_worth)}
-        best = max(passing, key=_worth)
-        summary = f"signature by {self.signer}"
-        check = Check(
-            self.name, "signature", passed=True, summary=summary, evidence=best.sources, identities=(best.identity,)
-        )
-        return Answer(check, best.valid_until, choices)
+        """Passed, failed, or open; what the children say for an Index included."""
+        if not proofs.asks_children(self.covers):
+            return self._own_answer(proofs)
+        own = self._own_answer(proofs) if self.covers == "any" else None
+        return with_children(own, proofs, name=self.name, word="signature")
+
+    @property
+    def signer_names(self) -> frozenset[str]:
+        return frozenset({self.signer})
 
     def plain(self) -> Any:
-        return {"signature": self.signer, "claims": dict(self.claims), "name": self.name}
+        return {"signature": self.signer, "claims": dict(self.claims), "covers": self.covers, "name": self.name}
+
+    def _own_answer(self, proofs: Proofs) -> Answer:
+        passing = [each for each in self._own(proofs) if self._fault(each, proofs) is None]
+        if not passing:
+            return self._failed(proofs)
+        choices = {each.identity: Footing.of(each) for each in sorted(passing, key=_worth)}
+        best = max(passing, key=_worth)
+        check = Check(
+            self.name,
+            "signature",
+            passed=True,
+            summary=f"signature by {self.signer}",
+            evidence=best.sources,
+            identities=(best.identity,),
+            details=details_of(best),
+        )
+        return Answer(check, Footing.of(best), choices)
 
     def _own(self, proofs: Proofs) -> list[Evidence]:
-        return [
-            each
-            for each in proofs.evidence
-            if each.kind == "signature" and each.signer == self.signer and each.subject == proofs.digest
-        ]
+        return [each for each in proofs.heard(self.covers) if each.kind == "signature" and each.signer == self.signer]
 
     def _fault(self, evidence: Evidence, proofs: Proofs) -> str | None:
+        what = f"signature by {self.signer}"
         if evidence.valid_until is not None and evidence.valid_until <= proofs.now:
-            return f"signature by {self.signer} was valid until {evidence.valid_until:%Y-%m-%d}"
-        if not any(proofs.permits_name(name) for name in evidence.names):
-            return _wrong_name(self.signer, evidence.names)
+            return f"{what} was valid until {evidence.valid_until:%Y-%m-%d}"
+        misnamed = proofs.misnamed(evidence, what)
+        if misnamed is not None:
+            return misnamed
         for claim, wanted in sorted(self.claims.items()):
             said = evidence.claims.get(claim)
             if said != wanted:
                 tells = "does not claim" if said is None else f"claims {claim}={said}, not"
-                return f"signature by {self.signer} {tells} {claim}={wanted}"
+                return f"{what} {tells} {claim}={wanted}"
         return None
 
-    def _failed(self, proofs: Proofs) -> Check:
+    def _failed(self, proofs: Proofs) -> Answer:
         faults = sorted(fault for each in self._own(proofs) if (fault := self._fault(each, proofs)))
-        summary = faults[0] if faults else f"no signature by {self.signer} ({proofs.found} found)"
-        if not proofs.gathered:
-            summary = f"signatures were not looked for yet; {self.signer} must have signed"
-        elif proofs.gaps:
-            summary = f"{summary}, and not all could be read: {proofs.gaps[0]}"
-        is_open = bool(proofs.gaps) or not proofs.gathered
-        return Check(self.name, "signature", passed=False, summary=summary, is_open=is_open)
+        summary = faults[0] if faults else f"no signature by {self.signer} ({proofs.found('signature')} found)"
+        return proofs.unproved(name=self.name, word="signature", summary=summary, signers=(self.signer,))
 
 
 @dataclass(frozen=True, slots=True)
 class DigestRequirement:
-    """One of the digests that somebody reviewed."""
+    """One of the digests that somebody reviewed; a reviewed Index covers what it lists."""
 
     name: str
     digests: frozenset[Digest]
 
     def answer(self, proofs: Proofs) -> Answer:
-        if proofs.digest in self.digests:
-            return Answer(Check(self.name, "digest", passed=True, summary="a reviewed digest"), None, {"digest": None})
+        if {proofs.digest, proofs.index} & self.digests:
+            check = Check(self.name, "digest", passed=True, summary="a reviewed digest")
+            return Answer(check, choices={"digest": Footing()})
         summary = f"{proofs.digest.algorithm}:{proofs.digest.hex[:12]} is not a reviewed digest"
         return Answer(Check(self.name, "digest", passed=False, summary=summary))
+
+    @property
+    def signer_names(self) -> frozenset[str]:
+        return frozenset()
 
     def plain(self) -> Any:
         return {"digest": sorted(map(str, self.digests)), "name": self.name}
@@ -124,39 +125,65 @@ class DigestRequirement:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """`count` of these, by as many distinct identities: one key under two names counts once (T30)."""
+    """`count` of these, by as many distinct identities: one key under two names counts once (T30).
+
+    At an Index, where one of them is of the platforms, a child that passes whole passes it too.
+    """
 
     name: str
     count: int
-    of: tuple[SignatureRequirement | DigestRequirement, ...]
+    of: "tuple[SignatureRequirement | DigestRequirement | AttestationRequirement, ...]"
 
     def answer(self, proofs: Proofs) -> Answer:
+        own = self._own_answer(proofs.alone())
+        leaves = [each for each in self.of if not isinstance(each, DigestRequirement)]
+        if not any(proofs.asks_children(each.covers) for each in leaves):
+            return own
+        return with_children(own, proofs, name=self.name, word="at-least")
+
+    def plain(self) -> Any:
+        return {"atLeast": self.count, "of": [each.plain() for each in self.of], "name": self.name}
+
+    def _own_answer(self, proofs: Proofs) -> Answer:
         answers = [each.answer(proofs) for each in self.of]
         chosen = _distinct(answers, self.count)
         checks = tuple(answer.check for answer in answers)
-        if len(chosen) < self.count:
-            openings = sum(check.is_open for check in checks)
-            summary = f"{len(chosen)} of the {self.count} distinct signers needed: {_missing(checks)}"
-            is_open = len(chosen) + openings >= self.count
-            check = Check(self.name, "at-least", passed=False, summary=summary, is_open=is_open, checks=checks)
-            return Answer(check)
-        used = [evidence for evidence in chosen.values() if evidence is not None]
+        if len(chosen) < self.count or not chosen:
+            return self._failed(answers, len(chosen))
+        footing = Footing.all_of(chosen.values())
         check = Check(
             self.name,
             "at-least",
             passed=True,
             summary=f"{len(chosen)} of {self.count} distinct signers needed",
-            evidence=_unique(digest for each in used for digest in each.sources),
-            identities=tuple(sorted({each.identity for each in used})),
+            evidence=footing.sources,
+            identities=footing.identities,
             checks=checks,
+            is_alarm=bool(footing.alarms),
         )
-        return Answer(check, soonest(each.valid_until for each in used))
+        return Answer(check, footing)
 
-    def plain(self) -> Any:
-        return {"atLeast": self.count, "of": [each.plain() for each in self.of], "name": self.name}
+    def _failed(self, answers: Sequence[Answer], passed: int) -> Answer:
+        checks = tuple(answer.check for answer in answers)
+        openings = [answer for answer in answers if answer.check.is_open]
+        missing = "; ".join(check.summary for check in checks if not check.passed)
+        missing = missing or "the same key stands under several names"
+        is_open = passed + len(openings) >= self.count > 0
+        check = Check(
+            self.name,
+            "at-least",
+            passed=False,
+            summary=f"{passed} of the {self.count} distinct signers needed: {missing}",
+            is_open=is_open,
+            checks=checks,
+            is_alarm=any(check.is_alarm for check in checks),
+        )
+        wants = next((answer.wants for answer in openings if answer.wants is not None), None)
+        return Answer(check, wants=wants if is_open else None)
 
 
-Requirement: TypeAlias = SignatureRequirement | DigestRequirement | AtLeast
+Leaf: TypeAlias = SignatureRequirement | DigestRequirement | AttestationRequirement | ImageRequirement
+Requirement: TypeAlias = Leaf | AtLeast
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,38 +194,24 @@ class All:
 
     def answers(self, proofs: Proofs, waived: frozenset[str]) -> tuple[Answer, ...]:
         """One answer each; a waived one passes, and says so."""
-        return tuple(_waive(each.answer(proofs)) if each.name in waived else each.answer(proofs) for each in self.of)
+        return tuple(waive(each.answer(proofs)) if each.name in waived else each.answer(proofs) for each in self.of)
 
     @property
-    def leaves(self) -> tuple[SignatureRequirement | DigestRequirement, ...]:
+    def leaves(self) -> tuple[Leaf, ...]:
         """What each asks for in the end, those inside `atLeast` too."""
         return tuple(leaf for each in self.of for leaf in (each.of if isinstance(each, AtLeast) else (each,)))
 
     @property
     def signer_names(self) -> frozenset[str]:
-        return frozenset(leaf.signer for leaf in self.leaves if isinstance(leaf, SignatureRequirement))
+        named = (leaf.signer_names for leaf in self.leaves if not isinstance(leaf, ImageRequirement))
+        return frozenset[str]().union(*named)
 
     def plain(self) -> Any:
         return [each.plain() for each in self.of]
 
 
-def canonical_name(name: str) -> str:
-    """The repository that a signed payload names, as we write it: docker.io, `library/`, without tag or digest."""
-    for spelling in HUB:
-        if name.startswith(spelling):
-            name = "docker.io/" + name.removeprefix(spelling)
-    try:
-        return str(ImageName.parse(name).repository)
-    except RequestError:
-        return name
-
-
-def soonest(moments: Iterable[datetime | None]) -> datetime | None:
-    """The first of the moments that are set, or None."""
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _waive(answer: Answer) -> Answer:
+def waive(answer: Answer) -> Answer:
+    """The same, passed by an exception and by nothing else; what passes by itself stays."""
     check = answer.check
     if check.passed:
         return answer
@@ -210,7 +223,7 @@ def _worth(evidence: Evidence) -> tuple[datetime, Sequence[Digest], str]:
     return evidence.valid_until or _FOREVER, evidence.sources, evidence.identity
 
 
-def _distinct(answers: Sequence[Answer], count: int) -> dict[str, Evidence | None]:
+def _distinct(answers: Sequence[Answer], count: int) -> dict[str, Footing]:
     """Identities, each standing for another requirement: augmenting paths, until `count` are found."""
     holders: dict[str, int] = {}
 
@@ -224,23 +237,8 @@ def _distinct(answers: Sequence[Answer], count: int) -> dict[str, Evidence | Non
                 return True
         return False
 
-    lasting = sorted(range(len(answers)), key=lambda index: answers[index].until or _FOREVER, reverse=True)
+    lasting = sorted(range(len(answers)), key=lambda index: answers[index].footing.until or _FOREVER, reverse=True)
     for index in lasting:
         if len(holders) < count:
             seat(index, set())
     return {identity: answers[index].choices[identity] for identity, index in sorted(holders.items())}
-
-
-def _missing(checks: Sequence[Check]) -> str:
-    return "; ".join(check.summary for check in checks if not check.passed) or "the same key stands under several names"
-
-
-def _unique(digests: Iterable[Digest]) -> tuple[Digest, ...]:
-    return tuple(dict.fromkeys(digests))
-
-
-def _wrong_name(signer: str, names: Sequence[str]) -> str:
-    named = sorted({canonical_name(name) for name in names if name})
-    if not named:
-        return f"signature by {signer} names no repository; it may be of any"
-    return f'signature by {signer} names {named[0]}, not this repository; add "signedAs: [{named[0]}]"'

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from proxy.policy.evaluate import (
     permits_tag,
     revoked_reason,
 )
+from proxy.policy.requirements import AtLeast, AttestationRequirement
 from tests.unit.policy.cases import (
     IMAGE,
     LINUX,
@@ -32,8 +34,10 @@ from tests.unit.policy.cases import (
     policy,
     proof,
     rejection,
+    requiring,
     signers,
     simple,
+    statement,
 )
 
 
@@ -227,6 +231,8 @@ def test_t02_t61_a_decision_is_bound_to_all_that_it_rests_on():
         key(rule=simple(more="signedAs: [ghcr.io/x]").rules[0]),
         key(rule=simple('[{ signature: team, claims: { a: "1" } }]').rules[0]),
         key(rule=simple("[{ signature: scan }]", names=("scan",)).rules[0]),
+        key(index=IMAGE),
+        key(index=OTHER),
     ]
     assert len(set(keys)) == len(keys)
     assert key() == key()
@@ -259,6 +265,31 @@ POLICIES = {
 }
 ENFORCED = st.sampled_from([POLICIES[require, "enforce"] for require in REQUIRES])
 GAPS = st.sampled_from([(), ("out of reach",)])
+
+
+AGED = AttestationRequirement(
+    "vuln", "https://acme.example/v1", ("https://acme.example/v1",), "a", max_age=timedelta(7)
+)
+ASKED = replace(AGED, name="ask", max_age=None, condition="predicate.ok == true")
+STATEMENTS = st.builds(
+    statement,
+    st.fixed_dictionaries({"ok": st.booleans()}),
+    st.sampled_from(NAMES),
+    of=st.sampled_from([AGED.kind, "https://acme.example/v2"]),
+    at=st.sampled_from([None, NOW, NOW - timedelta(1), NOW - timedelta(9)]),
+    key=st.sampled_from(["1", "2"]),
+)
+
+
+@given(evidence=st.lists(STATEMENTS, max_size=6), seed=st.randoms(use_true_random=False), admitted=st.booleans())
+def test_the_order_of_attestations_never_changes_the_decision(evidence, seed, admitted):
+    rules = requiring(replace(AGED, condition="predicate.ok == true", grace=timedelta(5)), AtLeast("two", 1, (ASKED,)))
+    shuffled = list(evidence)
+    seed.shuffle(shuffled)
+    one, two = (evaluate(case(rules, *each, was_admitted=admitted)) for each in (evidence, shuffled))
+    assert one == two
+    newest = max((each.proved_at for each in evidence if each.proved_at and each.signer == "a"), default=None)
+    assert newest is not None or not one.is_allow
 
 
 def answer(rules, evidence, gaps):

@@ -117,3 +117,13 @@ def test_a_grant_that_differs_has_another_fingerprint(change):
         "until": NOW + timedelta(1),
     }
     assert ExceptionGrant(**fields).fingerprint != ExceptionGrant(**(fields | change)).fingerprint
+
+
+def test_t40_an_exception_for_an_index_is_one_for_what_it_lists_and_for_nothing_else():
+    policy = excepted(entry("team, scan"))
+    asked = {"repository": REPOSITORY, "digest": OTHER, "now": NOW}
+    assert exceptions_in_force(policy, **asked) == ()
+    assert exceptions_in_force(policy, **asked, index=OTHER) == ()
+    assert exceptions_in_force(policy, **asked, index=IMAGE) == policy.exceptions
+    assert evaluate(case(policy, digest=OTHER, index=IMAGE)).is_allow
+    assert not evaluate(case(policy, digest=OTHER, index=OTHER)).is_allow

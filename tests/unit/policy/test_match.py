@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import ConfigError
-from proxy.policy.match import Glob
+from proxy.policy.match import Glob, TextPattern
 
 PARTS = st.sampled_from(["a", "b", "ab", "*", "a*", "*b", "a*b", "**"])
 GLOBS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
@@ -149,3 +149,93 @@ def test_any_text_is_a_pattern_or_a_configuration_error(text):
             assert error.message  # noqa: PT017 - the other branch is as good
         else:
             assert "*" in text or pattern.matches(text)
+
+
+IDENTITY = "https://github.com/acme/ml/.github/workflows/release.yml@refs/tags/v1"
+HOSTILE = [
+    "https://evil.example/" + IDENTITY,
+    IDENTITY + "/evil",
+    IDENTITY + "\n",
+    "\n" + IDENTITY,
+    IDENTITY + "\n" + IDENTITY,
+    IDENTITY.upper(),
+    IDENTITY.replace("acme", "%61cme"),
+    IDENTITY.replace("acme", "acm\u0435"),
+    IDENTITY.replace("github.com", "githubxcom"),
+    IDENTITY + "\x00",
+    IDENTITY + "\ud800",
+    " " + IDENTITY,
+    "",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        TextPattern.exact(IDENTITY),
+        TextPattern.glob("https://github.com/acme/ml/.github/workflows/release.yml@refs/tags/*"),
+        TextPattern.glob("https://github.com/acme/**"),
+        TextPattern.regex(r"https://github\.com/acme/[^/]+/\.github/workflows/release\.yml@refs/tags/v[0-9]+"),
+        TextPattern.regex(r"https://github\.com/acme/.*@refs/tags/v1|nobody"),
+        TextPattern.regex(r"^https://github\.com/acme/.*@refs/tags/v[0-9]$"),
+    ],
+    ids=lambda pattern: pattern.kind,
+)
+def test_t28_an_identity_is_matched_whole_or_not_at_all(pattern, name):
+    assert pattern.matches(IDENTITY)
+    if pattern.text == "https://github.com/acme/**" and name == IDENTITY + "/evil":
+        assert pattern.matches(name)  # two stars do cross
+    else:
+        assert not pattern.matches(name)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_matched"),
+    [
+        ("a/*", "a/b", True),
+        ("a/*", "a/b/c", False),
+        ("a/**", "a/b/c", True),
+        ("*@acme.test", "me@acme.test", True),
+        ("*@acme.test", "me@evil.test/@acme.test", False),
+        ("refs/**", "refs/tags/v1", True),
+        ("a.c", "abc", False),
+        ("a?", "ab", False),
+        ("[a]", "a", False),
+        ("*", "a\tb", False),
+        ("**", "a\x7f", False),
+    ],
+)
+def test_a_text_globs_stars_are_all_that_it_knows(pattern, name, is_matched):
+    assert TextPattern.glob(pattern).matches(name) is is_matched
+
+
+@pytest.mark.parametrize("text", ["", "a***b", "x" * 1025, "\ud800"])
+def test_a_glob_that_nobody_can_have_meant_is_refused(text):
+    with pytest.raises(ConfigError):
+        TextPattern.glob(text)
+
+
+@pytest.mark.parametrize("text", ["", "(", "(?=a)b", r"(a)\1", "a" * 1025, "(a{1000}){1000}", "\ud800"])
+def test_what_re2_does_not_know_is_refused(text):
+    with pytest.raises(ConfigError):
+        TextPattern.regex(text)
+
+
+def test_t52_a_users_expression_runs_in_linear_time():
+    assert not TextPattern.regex("(a+)+b").matches("a" * 10_000)
+    assert not TextPattern.glob("*a" * 200).matches("a" * 10_000 + "b")
+
+
+def test_patterns_are_equal_by_kind_and_text():
+    assert TextPattern.glob("a") == TextPattern.glob("a")
+    assert TextPattern.glob("a") != TextPattern.exact("a")
+    assert TextPattern.glob("a") != TextPattern.regex("a")
+    assert len({TextPattern.regex("a"), TextPattern.regex("a")}) == 1
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_glob_without_stars_matches_itself_alone(text, name):
+    if "*" in text or not text:
+        return
+    assert TextPattern.glob(text).matches(name) is (text == name)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.policy.draft import Draft
+from proxy.policy.words.draft import Draft
 from proxy.yamlfile import parse
 
 

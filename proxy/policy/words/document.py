@@ -1,33 +1,33 @@
 """policy.yaml to a Policy. Law: strictly read, every problem told at once with file, line and remedy, or no Policy at all."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from proxy.errors import ConfigError
-from proxy.policy.draft import Draft
-from proxy.policy.meaning import Meaning
-from proxy.policy.rules import Policy, Rule, SignerSpec
-from proxy.policy.unsupported import prune_unsupported
-from proxy.policy.written import PolicyDocument
+from proxy.policy.rules import Policy, Rule, SignerSpec, most_specific
+from proxy.policy.words.draft import Draft
+from proxy.policy.words.meaning import Meaning
+from proxy.policy.words.written import PolicyDocument
 from proxy.settings import sentence
 from proxy.yamlfile import parse
 
-__all__ = ["Policy", "PolicyDocument", "Rule", "SignerSpec", "parse_policy"]
+__all__ = ["Policy", "PolicyDocument", "Rule", "SignerSpec", "most_specific", "parse_policy"]
 
 
-def parse_policy(text: str, *, file: str, now: datetime) -> Policy:
+def parse_policy(text: str, *, file: str, now: datetime, timeless: Collection[str] = ()) -> Policy:
     """Read the policy; `file` is how problems name it, `now` (aware UTC) is what exceptions and windows are held against.
 
-    Raise ConfigError whose `problems` are all that is wrong, in the order of the lines.
+    `timeless` are presets whose signatures carry no time that anybody proves. Raise ConfigError whose `problems` are
+    all that is wrong, in the order of the lines.
     """
     draft = Draft(parse(text, file=file))
     if draft.document.values is None:
         draft = Draft(parse("{}", file=file))
     draft.prune_empty()
-    prune_unsupported(draft)
     written = _shape(draft)
-    policy = Meaning(draft, written, now).policy() if written is not None else Policy()
+    policy = Meaning(draft, written, now, timeless).policy() if written is not None else Policy()
     if draft.problems:
         count = len(draft.problems)
         more = f" (and {count - 1} more)" if count > 1 else ""

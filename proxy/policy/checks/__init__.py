@@ -1,0 +1,1 @@
+"""What is asked, one kind of requirement a file, and what answers it."""

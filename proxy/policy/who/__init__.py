@@ -1,0 +1,1 @@
+"""The words that say who: signers, identities, names."""

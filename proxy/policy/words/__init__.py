@@ -1,0 +1,1 @@
+"""What is written in policy.yaml, and what it means."""
