@@ -6,16 +6,16 @@ An answer's status is the caller's to read, but for 429, which every later quest
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from yarl import URL
 
 from proxy.errors import UpstreamRefused, UpstreamThrottled, UpstreamUnavailable
 from proxy.oci.reference import Repository
 from proxy.upstream.answers import PATIENCE, THROTTLED
-from proxy.upstream.auth import Authorizer
 from proxy.upstream.documents import read, refusal
 from proxy.upstream.link import next_page
 from proxy.upstream.retry import TRIES, Budget, NotBefore, pause
@@ -29,12 +29,22 @@ _PASSING = frozenset({500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    what: str  # manifest | blob | referrers | tags
+    what: str  # manifest | blob | referrers | tags | attestations
     repository: Repository
     url: URL
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     follow: frozenset[int] = REDIRECTS
+
+
+class Login(Protocol):
+    """Who we are to one upstream; see `auth.Authorizer`."""
+
+    def has_credentials(self, name: str) -> bool: ...
+
+    async def header(self, name: str) -> str | None: ...
+
+    def challenged(self, name: str, headers: Iterable[str], *, sent: str | None) -> None: ...
 
 
 class Asking:
@@ -45,7 +55,7 @@ class Asking:
         upstream: str,
         *,
         wire: Wire,
-        authorizer: Authorizer,
+        authorizer: Login,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -69,8 +79,8 @@ class Asking:
             self._budget.earn()
             yield await self._obtain(stack, question)
 
-    async def pages(self, question: Question) -> AsyncGenerator[Answer, None]:
-        """Yield each page's answer; a Link is followed within the origin that answered, and never twice."""
+    async def pages(self, question: Question, *, under: str = "/v2/") -> AsyncGenerator[Answer, None]:
+        """Yield each page's answer; a Link is followed within the origin that answered, `under` a path, and never twice."""
         seen: set[URL] = set()
         while len(seen) < MAX_PAGES:
             seen.add(question.url)
@@ -80,7 +90,7 @@ class Asking:
                 if target is None:
                     return
                 url = self._wire.target(answer, target)
-            if url in seen or url.origin() != answer.url.origin() or not url.path.startswith("/v2/"):
+            if url in seen or url.origin() != answer.url.origin() or not url.path.startswith(under):
                 raise UpstreamRefused(f"{self._upstream} leads from a page of a listing to where no other page is")
             question = replace(question, url=url)
         raise UpstreamRefused(f"{self._upstream} offers more than {MAX_PAGES} pages; no listing is that long")

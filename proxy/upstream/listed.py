@@ -1,11 +1,11 @@
-"""The referrers that an upstream lists: by its API, else by the fallback tag (evidence.md 1.6).
+"""The referrers that an upstream lists: by its API, and by the fallback tag where that lists nothing (evidence.md 1.6).
 
 Nothing listed is believed, and none is only what complete answers say: a page that is missing, broken or repeats itself
 is an error, never the end of the list (promise 4, T50).
 """
 
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from proxy.errors import ManifestInvalid, UpstreamRefused
 from proxy.oci import mediatype, referrers
@@ -24,8 +24,16 @@ _SEE_OTHER = 303  # GHCR leads to a page for people when it is busy (demand.md 3
 _NO_API = ABSENT | {_SEE_OTHER, 400, 405, 406, 501}
 
 
-async def by_api(asking: Asking, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
-    """Return () where there is no such API, or it lists nothing: both lead to the fallback tag. Raise an UpstreamError."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the API lists; `has_api`: it is there at all. Where it lists nothing the fallback tag is asked."""
+
+    descriptors: tuple[Descriptor, ...] = ()
+    has_api: bool = True
+
+
+async def by_api(asking: Asking, repository: Repository, digest: Digest) -> Listed:
+    """Ask the referrers API, page by page; raise an UpstreamError where it fails, or ends before its end."""
     found: dict[Digest, Descriptor] = {}
     question = asking.question("referrers", repository, f"referrers/{digest}", Accept=mediatype.OCI_INDEX)
     question = replace(question, follow=REDIRECTS - {_SEE_OTHER})
@@ -34,7 +42,7 @@ async def by_api(asking: Asking, repository: Repository, digest: Digest) -> tupl
             if _is_no_listing(answer):
                 if found:
                     raise _incomplete(repository, "a page of it is missing")
-                return ()
+                return Listed(has_api=False)
             before = len(found)
             try:
                 page = referrers.parse_listing(await asking.whole(answer, question, MAX_MANIFEST))
@@ -45,7 +53,7 @@ async def by_api(asking: Asking, repository: Repository, digest: Digest) -> tupl
                 raise _incomplete(repository, f"it is longer than {MAX_LISTED} entries")
             if len(found) == before and next_page(answer.headers.getall("Link", [])):
                 raise _incomplete(repository, "its pages bring nothing new")
-    return referrers.merge(found.values())
+    return Listed(referrers.merge(found.values()))
 
 
 def by_tag(raw: bytes, *, tagged: Digest, subject: Digest) -> tuple[Descriptor, ...]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from proxy.errors import (
     BlobUnknown,
@@ -24,10 +24,12 @@ from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest, require_digest
 from proxy.oci.manifest import MAX_MANIFEST
 from proxy.oci.reference import Reference, Repository, Tag
+from proxy.oci.referrers import merge
 from proxy.oci.strictjson import parse as parse_json
 from proxy.upstream import listed
 from proxy.upstream.answers import ABSENT
 from proxy.upstream.asking import Asking, Question
+from proxy.upstream.attestations import Attestations, is_attestation_api
 from proxy.upstream.auth import Authorizer
 from proxy.upstream.guard import Lookup, system_lookup
 from proxy.upstream.settings import UpstreamSettings
@@ -39,6 +41,8 @@ __all__ = ["BlobStream", "Fetched", "Limits", "Registry", "Upstreams"]
 
 MAX_TAGS = 10_000
 _TAGS_A_PAGE = 1000
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,17 @@ class Registry:
         self._authorizer = Authorizer(name, settings, wire=self._wire, clock=clock)
         self._asking = Asking(name, wire=self._wire, authorizer=self._authorizer, clock=clock, wait=wait)
         self._transfers = asyncio.Semaphore(limits.blobs)
+        self._counts_gets = settings.counts_manifest_gets(name)
+        self._lacks_listing = False  # it had no referrers API when it was last asked
 
-    async def manifest(self, repository: Repository, reference: Reference) -> Fetched:
-        """Fetch once and hash (T01). Raise ManifestUnknown, ManifestInvalid over 4 MiB, ContentMismatch by digest."""
+    async def manifest(self, repository: Repository, reference: Reference, *, is_guess: bool = False) -> Fetched:
+        """Fetch once and hash (T01). Raise ManifestUnknown, ManifestInvalid over 4 MiB, ContentMismatch by digest.
+
+        `is_guess`: nobody said that it is there; where a GET counts against a quota, a HEAD asks first.
+        """
         question = self._manifest(repository, reference)
+        if is_guess and self._counts_gets and not await self._has(question):
+            raise ManifestUnknown(f"{repository} has no {reference}")
         async with self._asking.answer(question) as answer:
             if answer.status in ABSENT:
                 raise ManifestUnknown(f"{repository} has no {reference}")
@@ -132,15 +143,24 @@ class Registry:
         return raw
 
     async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
-        """Return all that is listed for `digest`, by the API, else by the fallback tag; sorted by digest.
+        """Return all that is listed for `digest`, by the API and by the fallback tag; sorted by digest.
 
-        Return () only where the upstream answered completely that there is none (promise 4).
+        The tag is asked where the API is not there or lists nothing: beside it once it was seen to be missing. Return ()
+        only where the upstream answered completely that there is none (promise 4).
         """
-        found = await listed.by_api(self._asking, repository, digest)
-        if found:
-            return found
+        if self._lacks_listing:
+            by_api, tagged = await _both(
+                listed.by_api(self._asking, repository, digest), self._by_tag(repository, digest)
+            )
+        else:
+            by_api = await listed.by_api(self._asking, repository, digest)
+            tagged = () if by_api.descriptors else await self._by_tag(repository, digest)
+        self._lacks_listing = not by_api.has_api
+        return merge(by_api.descriptors, tagged)
+
+    async def _by_tag(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
         try:
-            fetched = await self.manifest(repository, listed.fallback_tag(digest))
+            fetched = await self.manifest(repository, listed.fallback_tag(digest), is_guess=True)
         except (ManifestUnknown, ManifestInvalid):
             return ()  # no such tag, or something of its name that is no listing
         return listed.by_tag(fetched.raw, tagged=fetched.digest, subject=digest)
@@ -163,6 +183,14 @@ class Registry:
         await self._authorizer.close()
         await self._wire.close()
 
+    async def _has(self, question: Question) -> bool:
+        head = replace(question, method="HEAD")
+        async with self._asking.answer(head) as answer:
+            if answer.status in ABSENT:
+                return False
+            await self._asking.require(answer, head, {200})
+            return True
+
     def _manifest(self, repository: Repository, reference: Reference) -> Question:
         path = f"manifests/{reference}"
         return self._asking.question("manifest", repository, path, Accept=mediatype.ACCEPT_MANIFESTS)
@@ -180,6 +208,16 @@ class Registry:
             raise UpstreamRefused(f"{self.name} answered a list of tags that is none: {error.message}") from error
         entries = document.get("tags") if isinstance(document, dict) else None
         return {each for each in entries if _is_tag(each)} if isinstance(entries, list) else set()
+
+
+async def _both(one: Awaitable[_A], other: Awaitable[_B]) -> tuple[_A, _B]:
+    """Side by side, both to their end; raise what the first one raised, else the second."""
+    first, second = await asyncio.gather(one, other, return_exceptions=True)
+    if isinstance(first, BaseException):
+        raise first
+    if isinstance(second, BaseException):
+        raise second
+    return first, second
 
 
 def _is_tag(text: Any) -> bool:
@@ -205,18 +243,37 @@ class Upstreams:
     ) -> None:
         """Raise ConfigError for TLS files that are of no use."""
         self.default = default
-        self._registries = {
-            name: Registry(name, each, emit=emit, limits=limits, clock=clock, wait=wait, lookup=lookup)
-            for name, each in settings.items()
-        }
-        self.names = frozenset(self._registries)
+        self._registries: dict[str, Registry] = {}
+        self._attestations: dict[str, Attestations] = {}
+        for name, each in settings.items():
+            if is_attestation_api(name):
+                made = Attestations(name, each, emit=emit, limits=limits, clock=clock, wait=wait, lookup=lookup)
+                self._attestations[name] = made
+            else:
+                registry = Registry(name, each, emit=emit, limits=limits, clock=clock, wait=wait, lookup=lookup)
+                self._registries[name] = registry
+        self.names = frozenset(settings)
 
     def registry(self, name: str) -> Registry:
         """Return the upstream of this name; raise NotAllowed for any other."""
         found = self._registries.get(name)
         if found is None:
-            raise NotAllowed(f"{name[:80]!r} is not an upstream here; add it under upstreams")
+            raise _foreign(name, is_known=name in self._attestations)
+        return found
+
+    def attestations(self, name: str) -> Attestations:
+        """Return the attestation API of this name, which must be an upstream as well; raise NotAllowed for any other."""
+        found = self._attestations.get(name)
+        if found is None:
+            raise _foreign(name, is_known=name in self._registries)
         return found
 
     async def close(self) -> None:
-        await asyncio.gather(*(each.close() for each in self._registries.values()))
+        opened: list[Registry | Attestations] = [*self._registries.values(), *self._attestations.values()]
+        await asyncio.gather(*(each.close() for each in opened))
+
+
+def _foreign(name: str, *, is_known: bool) -> NotAllowed:
+    if is_known:
+        return NotAllowed(f"{name[:80]!r} holds attestations or images, and not what was asked of it")
+    return NotAllowed(f"{name[:80]!r} is not an upstream here; add it under upstreams")

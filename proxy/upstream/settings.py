@@ -21,15 +21,21 @@ _PATTERN = re.compile(r"[a-z0-9._*/-]+")
 
 @dataclass(frozen=True, slots=True)
 class WellKnown:
-    """Where a public registry answers, and the token servers that may have its credentials."""
+    """Where a public registry answers, and the token servers that may have its credentials.
+
+    `counts_manifest_gets`: a GET of a manifest counts against a quota and a HEAD does not (Docker Hub's pull limit).
+    """
 
     url: str
     realms: tuple[str, ...] = ()
+    counts_manifest_gets: bool = False
 
 
 # The realms are those that each registry names in its challenge (evidence.md 4 for nvcr.io).
 WELL_KNOWN = {
-    "docker.io": WellKnown("https://registry-1.docker.io", ("https://auth.docker.io/token",)),
+    "docker.io": WellKnown(
+        "https://registry-1.docker.io", ("https://auth.docker.io/token",), counts_manifest_gets=True
+    ),
     "nvcr.io": WellKnown("https://nvcr.io", ("https://nvcr.io/proxy_auth",)),
     "ghcr.io": WellKnown("https://ghcr.io", ("https://ghcr.io/token",)),
     "quay.io": WellKnown("https://quay.io", ("https://quay.io/v2/auth",)),
@@ -142,6 +148,11 @@ class UpstreamSettings(Settings):
         """The token servers that may have this upstream's credentials; a well-known one's hold for its own URL only."""
         known = WELL_KNOWN.get(name)
         return (*self.realms, *(known.realms if known and self.url in (None, known.url) else ()))
+
+    def counts_manifest_gets(self, name: str) -> bool:
+        """Whether a GET of a manifest uses up a quota there; a mirror of a well-known registry is taken to count too."""
+        known = WELL_KNOWN.get(name)
+        return known is not None and known.counts_manifest_gets
 
     @property
     def has_credentials(self) -> bool:

@@ -153,6 +153,7 @@ class Wire:
         headers: Mapping[str, str],
         *,
         form: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> AsyncIterator[Answer]:
         """Yield the answer of one request, redirects not followed, and say what was asked when it is left."""
         self.guard.require(url)
@@ -166,7 +167,7 @@ class Wire:
                         method,
                         url,
                         headers=headers,
-                        data=form,
+                        data=form if raw is None else raw,
                         allow_redirects=False,
                         proxy=self._proxy,
                         ssl=self._tls.context(is_own=self.is_own(url)),

@@ -105,3 +105,9 @@ def test_credentials_in_the_clear_are_told():
 def test_the_schema_says_that_credentials_are_one_or_a_list():
     schema = UpstreamSettings.model_json_schema()["properties"]["credentials"]
     assert [each["type"] for each in schema["oneOf"]] == ["object", "array"]
+
+
+def test_docker_hub_counts_gets_of_manifests_and_no_other_does():
+    assert [name for name in WELL_KNOWN if read().counts_manifest_gets(name)] == ["docker.io"]
+    assert read(url="https://mirror.corp.example").counts_manifest_gets("docker.io")
+    assert not read().counts_manifest_gets("registry.corp.example")
