@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.errors import ConfigError
+from proxy.trust.reading import Reader
 from proxy.trust.settings import KeySource
 from proxy.trust.sources import load_signer, revoked_keys, revoked_spki
 
@@ -81,15 +82,15 @@ def test_a_window_that_holds_no_moment_is_an_error():
 
 def test_a_revoked_key_is_named_by_its_file_or_by_its_hash(tmp_path: Path):
     (tmp_path / "old.pub").write_bytes(PEM)
-    assert revoked_spki("old.pub", folder=tmp_path) == SPKI
+    assert revoked_spki("old.pub", reader=Reader(tmp_path)) == SPKI
     assert revoked_spki(str(tmp_path / "old.pub"), folder=Path("elsewhere")) == SPKI
-    assert revoked_spki(SPKI, folder=tmp_path) == SPKI
-    assert revoked_spki(f"sha256:{SPKI}", folder=tmp_path) == SPKI
+    assert revoked_spki(SPKI, reader=Reader(tmp_path)) == SPKI
+    assert revoked_spki(f"sha256:{SPKI}", reader=Reader(tmp_path)) == SPKI
 
 
 def test_revoked_keys_keep_their_reasons_and_tell_every_problem_at_once(tmp_path: Path):
-    assert revoked_keys([(SPKI, "INC-1")], folder=tmp_path) == {SPKI: "INC-1"}
+    assert revoked_keys([(SPKI, "INC-1")], reader=Reader(tmp_path)) == {SPKI: "INC-1"}
     with pytest.raises(ConfigError) as caught:
-        revoked_keys([("a.pub", ""), (SPKI, ""), (SPKI.upper(), "")], folder=tmp_path)
+        revoked_keys([("a.pub", ""), (SPKI, ""), (SPKI.upper(), "")], reader=Reader(tmp_path))
     assert len(caught.value.problems) == 2
     assert caught.value.problems[0].startswith("revoked key a.pub: ")
