@@ -10,8 +10,8 @@ from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import Repository
+from proxy.pipeline.court.standing import Regime
 from proxy.pipeline.fill import Fills
-from proxy.pipeline.standing import Regime
 
 _QUEUE = 256  # blobs waiting; more are left for the client to ask for
 _CHILDREN = 16  # of one index; the rule's platforms are seldom more than two

@@ -9,6 +9,9 @@ class Clock(Protocol):
         """Aware UTC."""
         ...
 
+    def seen(self, proved: datetime | None) -> None:
+        """A time that a log or a timestamp authority proved: now is not earlier."""
+
 
 class SystemClock:
     """Now never runs behind the newest proved time seen: a clock set back revives nothing that has expired."""
@@ -19,5 +22,6 @@ class SystemClock:
     def now(self) -> datetime:
         return max(datetime.now(UTC), self._floor)
 
-    def seen(self, proved: datetime) -> None:
-        self._floor = max(self._floor, proved)
+    def seen(self, proved: datetime | None) -> None:
+        if proved is not None:
+            self._floor = max(self._floor, proved)

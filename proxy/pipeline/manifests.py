@@ -10,7 +10,7 @@ from proxy.oci.descriptor import Platform
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
 from proxy.oci.reference import Reference, Repository
-from proxy.pipeline.parentage import Parentage
+from proxy.pipeline.family.parentage import Parentage
 from proxy.upstream.registry import Upstreams
 
 _MEMORY = 64 * 1024 * 1024  # bytes of manifests held; an index is some kilobytes
@@ -47,10 +47,12 @@ class Manifests:
             await self.keep(repository, manifest)
         return manifest
 
-    async def keep(self, repository: Repository, manifest: Manifest | Index) -> None:
-        """Store an admitted manifest, and hold it in memory."""
+    async def keep(self, repository: Repository, manifest: Manifest | Index, *, config: bytes | None = None) -> None:
+        """Store an admitted manifest, with the config that was judged with it, and hold it in memory."""
         if await self._content.size(manifest.digest) is None:
             await self._content.write(manifest.digest, manifest.raw)
+        if config is not None and isinstance(manifest, Manifest):
+            await self._content.write(manifest.config.digest, config)
         self._hold(repository, manifest)
 
     async def platform(self, repository: Repository, manifest: Manifest | Index) -> Platform | None:
@@ -58,19 +60,26 @@ class Manifests:
 
         A config that names none counts as `unknown/unknown`, which no list of platforms covers.
         """
-        if isinstance(manifest, Index) or mediatype.bare(manifest.config.media_type) not in mediatype.IMAGE_CONFIGS:
-            return None
-        raw = await self._content.read(manifest.config.digest, limit=_MAX_CONFIG)
+        raw = await self.config(repository, manifest)
         if raw is None:
-            registry = self._upstreams.registry(repository.upstream)
-            try:
-                raw = await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
-            except BlobUnknown as error:
-                raise Inconclusive(f"its platform cannot be told: {error.message}", retry_after=30) from error
+            return None
         try:
             return platform_of(raw) or Platform("unknown", "unknown")
         except ManifestInvalid as error:
             raise NotAllowed(f"its config is not one: {error.message}") from error
+
+    async def config(self, repository: Repository, manifest: Manifest | Index) -> bytes | None:
+        """An image's config, hashed; None for an index and for what is no image. Raise Inconclusive or an UpstreamError."""
+        if isinstance(manifest, Index) or mediatype.bare(manifest.config.media_type) not in mediatype.IMAGE_CONFIGS:
+            return None
+        raw = await self._content.read(manifest.config.digest, limit=_MAX_CONFIG)
+        if raw is not None:
+            return raw
+        registry = self._upstreams.registry(repository.upstream)
+        try:
+            return await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
+        except BlobUnknown as error:
+            raise Inconclusive(f"its config cannot be read: {error.message}", retry_after=30) from error
 
     async def _stored(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
         known = (await self._parentage.family(repository)).known.get(digest)

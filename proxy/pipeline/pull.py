@@ -27,18 +27,18 @@ from proxy.oci.route import GetBlob, GetManifest, ListReferrers, ListTags
 from proxy.pipeline.ahead import Ahead
 from proxy.pipeline.answers import Asker, BlobAnswer, ListingAnswer, ManifestAnswer, TagsAnswer
 from proxy.pipeline.clock import Clock
+from proxy.pipeline.court.judge import Judge, Judgement, raise_for
+from proxy.pipeline.court.standing import Regime
+from proxy.pipeline.family.lineage import Lineage, Stand
+from proxy.pipeline.family.parentage import Parentage
+from proxy.pipeline.family.search import Finder
 from proxy.pipeline.fill import Fills
-from proxy.pipeline.judge import Judge, Judgement, raise_for
-from proxy.pipeline.lineage import Lineage, Stand
+from proxy.pipeline.gathering.referrers import Witnesses, Written
 from proxy.pipeline.manifests import Manifests, require_child
-from proxy.pipeline.parentage import Parentage
-from proxy.pipeline.referrers import Witnesses, Written
 from proxy.pipeline.refusals import Refusals
-from proxy.pipeline.resolve import Resolver
-from proxy.pipeline.search import Finder
 from proxy.pipeline.singleflight import Flights
-from proxy.pipeline.standing import Regime
 from proxy.pipeline.table import Table
+from proxy.pipeline.tags.resolve import Resolver
 from proxy.policy.decision import Decision
 from proxy.policy.evaluate import permits_tag
 from proxy.policy.rules import Rule

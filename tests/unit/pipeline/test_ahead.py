@@ -9,8 +9,8 @@ from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest, parse_manifest
 from proxy.oci.reference import Repository
 from proxy.pipeline.ahead import Ahead
-from proxy.pipeline.standing import Regime
-from proxy.policy.document import parse_policy
+from proxy.pipeline.court.standing import Regime
+from proxy.policy.words.document import parse_policy
 from proxy.verify.material import TrustMaterial
 from tests.fakes.clock import START
 from tests.fakes.content import MemoryStore

@@ -10,11 +10,13 @@ from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import Repository, Tag
 from proxy.pipeline.clock import Clock
-from proxy.pipeline.judge import Judge, Judgement
+from proxy.pipeline.court.judge import Judge, Judgement
+from proxy.pipeline.court.standing import Regime
 from proxy.pipeline.manifests import Manifests
-from proxy.pipeline.pins import Pin, Pins
-from proxy.pipeline.standing import Regime
+from proxy.pipeline.tags.pins import Pin, Pins
+from proxy.policy import moves
 from proxy.policy.decision import Decision
+from proxy.policy.moves import Doubt
 from proxy.policy.pins import AskUpstream, choose
 from proxy.policy.rules import Rule
 
@@ -143,24 +145,39 @@ class Resolver:
         if manifest.digest == pin.digest:
             await self._pins.checked(pin, now=now, offered=None)
             return await self._kept(repository, pin.digest, rule)
-        summary, is_admitted = await self._candidate(repository, manifest)
-        if is_admitted:
+        summary, doubts, is_admitted = await self._candidate(repository, manifest, rule, pin)
+        for doubt in doubts:
+            kind = "digest" if doubt.kind == "young" else doubt.kind
+            self._emit(DriftSeen(repository, tag.name, pin.digest, manifest.digest, kind, doubt.summary))
+        if is_admitted and not any(doubt.is_denied for doubt in doubts):
             digest = await self._pins.move(pin, manifest.digest, now=now, cause="follow", by=_BY)
             return await self._kept(repository, digest, rule)
-        self._emit(DriftSeen(repository, tag.name, pin.digest, manifest.digest))
+        if not doubts:
+            self._emit(DriftSeen(repository, tag.name, pin.digest, manifest.digest))
         await self._pins.checked(pin, now=now, offered=manifest.digest, summary=summary)
         return await self._kept(repository, pin.digest, rule)
 
-    async def _candidate(self, repository: Repository, manifest: Manifest | Index) -> tuple[str, bool]:
+    async def _candidate(
+        self, repository: Repository, manifest: Manifest | Index, rule: Rule, pin: Pin
+    ) -> tuple[str, tuple[Doubt, ...], bool]:
+        """What is said of the new digest, what the rule has against the move, and whether it is admitted at all."""
         try:
             decision = (await self._judge.judge(repository, manifest.digest, fetched=manifest)).decision
             if decision.is_allow:
                 await self._require_standing(decision)
+            pinned = (await self._judge.judge(repository, pin.digest)).decision
         except StorageError:
             raise
         except PratiqueError as error:
-            return error.message, False
-        return decision.summary, decision.is_allow and not decision.is_warned
+            return error.message, (), False
+        if not decision.is_allow or decision.is_warned:
+            return decision.summary, (), False
+        now = self._clock.now()
+        first_seen = pin.first_seen(manifest.digest, now)
+        young = moves.too_young(rule, offered=decision, first_seen=first_seen, now=now)
+        doubts = (*((young,) if young else ()), *moves.doubts(rule, pinned=pinned, offered=decision))
+        denied = [doubt.summary for doubt in doubts if doubt.is_denied]
+        return denied[0] if denied else decision.summary, doubts, True
 
     async def _kept(self, repository: Repository, digest: Digest, rule: Rule) -> Resolved:
         judgement = await self._judge.judge(repository, digest)

@@ -8,11 +8,14 @@ from proxy.errors import PolicyError, PratiqueError
 from proxy.events import DriftSeen, Event
 from proxy.oci.digest import Digest
 from proxy.pipeline.clock import Clock
-from proxy.pipeline.judge import Judge
+from proxy.pipeline.court.judge import Judge
+from proxy.pipeline.court.standing import Regime
 from proxy.pipeline.manifests import Manifests
-from proxy.pipeline.pins import Pin, Pins
-from proxy.pipeline.standing import Regime
+from proxy.pipeline.tags.pins import Pin, Pins
+from proxy.policy import moves
+from proxy.policy.decision import Decision
 from proxy.policy.evaluate import permits_tag
+from proxy.policy.moves import Doubt
 from proxy.upstream.registry import Upstreams
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -72,6 +75,7 @@ class DriftWatch:
 
     async def _drifted(self, pin: Pin, claimed: Digest) -> bool:
         """The upstream's HEAD is a hint: the manifest is fetched and hashed, and the candidate judged in advance."""
+        doubts: tuple[Doubt, ...] = ()
         try:
             manifest = await self._manifests.fetch(pin.repository, pin.tag)
             if manifest.digest == pin.digest:
@@ -79,11 +83,21 @@ class DriftWatch:
                 return False
             decision = (await self._judge.judge(pin.repository, manifest.digest, fetched=manifest)).decision
             offered, summary = manifest.digest, f"{decision.verdict}: {decision.summary}"
+            if decision.is_allow:
+                doubts = await self._doubts(pin, decision)
         except PolicyError as error:
             offered, summary = claimed, f"deny: {error.message}"
         except PratiqueError as error:
             offered, summary = claimed, f"inconclusive: {error.message}"
         if offered != pin.offered:
-            self._emit(DriftSeen(pin.repository, pin.tag.name, pin.digest, offered))
+            for doubt in doubts:
+                self._emit(DriftSeen(pin.repository, pin.tag.name, pin.digest, offered, doubt.kind, doubt.summary))
+            if not doubts:
+                self._emit(DriftSeen(pin.repository, pin.tag.name, pin.digest, offered))
+        summary = "; ".join([summary, *(f"{doubt.kind}: {doubt.summary}" for doubt in doubts)])
         await self._pins.checked(pin, now=self._clock.now(), offered=offered, summary=summary)
         return True
+
+    async def _doubts(self, pin: Pin, offered: Decision) -> tuple[Doubt, ...]:
+        pinned = (await self._judge.judge(pin.repository, pin.digest)).decision
+        return moves.doubts(self._regime.current.rule(pin.repository), pinned=pinned, offered=offered)

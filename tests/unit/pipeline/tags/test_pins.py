@@ -7,7 +7,7 @@ from proxy.errors import PinMismatch, StorageError
 from proxy.events import PinMoved
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
-from proxy.pipeline.pins import Pins
+from proxy.pipeline.tags.pins import Pins
 from proxy.state.memory import MemoryStore
 from tests.fakes.clock import START, HandClock
 

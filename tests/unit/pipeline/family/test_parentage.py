@@ -6,7 +6,7 @@ from proxy.demo.images import make_image, make_index
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import parse_manifest
 from proxy.oci.reference import Repository
-from proxy.pipeline.parentage import Known, Parentage
+from proxy.pipeline.family.parentage import Known, Parentage
 from proxy.state.memory import MemoryStore
 from tests.fakes.clock import HandClock
 
@@ -124,7 +124,7 @@ async def test_children_that_were_not_asked_for_are_told_with_the_index_that_nam
 
 
 async def test_families_in_memory_are_bounded(store, monkeypatch):
-    monkeypatch.setattr("proxy.pipeline.parentage._REPOSITORIES", 3)
+    monkeypatch.setattr("proxy.pipeline.family.parentage._REPOSITORIES", 3)
     parentage = Parentage(store)
     image = manifest("app")
     await parentage.remember(REPOSITORY, image, kind="root")

@@ -15,8 +15,11 @@ class Decisions:
         self._book = Book(store, "decisions", limit=_LIMIT)
         self._parsed: dict[str, Decision] = {}
 
-    async def get(self, key: str, now: datetime) -> Decision | None:
-        """The Decision under this key, if it still holds; one that cannot be read counts as absent."""
+    async def get(self, key: str, now: datetime, items: frozenset[str] | None = None) -> Decision | None:
+        """The Decision under this key, if it still holds; one that cannot be read counts as absent.
+
+        `items` are those of the trust material that stands: an allow that rests on another holds no more. None: any.
+        """
         decision = self._parsed.get(key)
         if decision is None:
             found = await self._book.get(key)
@@ -25,7 +28,8 @@ class Decisions:
                 return None
             self._remember(decision)
         is_of_the_future = not decision.is_allow and decision.made_at > now  # the clock was set back since
-        return decision if decision.holds(now) and not is_of_the_future else None
+        is_founded = items is None or not decision.is_allow or items.issuperset(decision.rests_on)
+        return decision if decision.holds(now) and is_founded and not is_of_the_future else None
 
     async def keep(self, decision: Decision) -> None:
         if not decision.is_conclusive:
@@ -33,6 +37,15 @@ class Decisions:
         expires_at = decision.expires_at.timestamp() if decision.expires_at else None
         await self._book.put(decision.key, decision.to_record(), expires_at=expires_at)
         self._remember(decision)
+
+    async def allowed(self) -> list[Decision]:
+        """Every allow that is recorded, whatever it is worth now."""
+        parsed = [_parse(record) for _, record in await self._book.scan()]
+        return [each for each in parsed if each is not None and each.is_allow and not each.is_warned]
+
+    async def delete(self, key: str) -> None:
+        await self._book.delete(key)
+        self._parsed.pop(key, None)
 
     def forget(self) -> None:
         self._book.forget()

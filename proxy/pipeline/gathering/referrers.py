@@ -1,12 +1,20 @@
 """Evidence of admitted subjects, and nothing else, for whoever verifies behind us (T60). It admits and pins nothing."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from proxy.content.store import ContentStore
-from proxy.errors import ContentMismatch, ManifestInvalid, ManifestUnknown, NotAllowed, UpstreamError
+from proxy.errors import (
+    BlobUnknown,
+    ContentMismatch,
+    ManifestInvalid,
+    ManifestUnknown,
+    NotAllowed,
+    UpstreamError,
+)
 from proxy.oci import mediatype, referrers
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
@@ -14,14 +22,17 @@ from proxy.oci.manifest import MAX_MANIFEST, Index, Manifest, is_evidence_manife
 from proxy.oci.reference import EvidenceTag, Repository
 from proxy.pipeline.books import Book
 from proxy.pipeline.clock import Clock
-from proxy.pipeline.parentage import Known, Parentage
+from proxy.pipeline.family.parentage import Known, Parentage
+from proxy.pipeline.gathering.proofs import REFERRERS
 from proxy.state.store import StateStore
-from proxy.upstream.registry import Upstreams
+from proxy.upstream.registry import Registry, Upstreams
 from proxy.verify import lookup
 
 _WRITTEN = 256  # fallback indexes that we wrote and that may be asked for by digest
 _MAX_ANNOTATIONS = 4 * 1024  # bytes of a listed manifest's; with more it is listed without (T08: a listing stays small)
 _AT_ONCE = 8
+# Evidence that is listed is kept whole up to this size: a verifier behind us reads all of it, or fails (Notation does).
+_SMALL = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +61,18 @@ class Witnesses:
         self._written: OrderedDict[tuple[Repository, Digest], Written] = OrderedDict()
 
     async def listing(self, repository: Repository, subject: Digest) -> tuple[Descriptor, ...]:
-        """Every referrer that may be served; raise an UpstreamError only where nothing complete was ever learned."""
+        """Every referrer that may be served, wherever it was found; with the upstream out of reach those that are whole here.
+
+        Raise an UpstreamError only where nothing complete was ever learned.
+        """
         try:
-            await self._refresh(f"{repository}@{subject}", lambda: self._discover(repository, subject))
+            is_fresh = await self._refresh(f"{repository}@{subject}", lambda: self._discover(repository, subject))
         except UpstreamError:
-            if not await self._known_referrers(repository, subject):
+            found = await self._described(repository, subject, only_whole=True)
+            if not found:
                 raise
-        known = await self._known_referrers(repository, subject)
-        read = await asyncio.gather(*(self._describe(each) for each in known))
-        return referrers.merge([each for each in read if each is not None])
+            return found
+        return await self._described(repository, subject, only_whole=not is_fresh)
 
     async def at_tag(self, repository: Repository, evidence: EvidenceTag) -> Manifest | Written:
         """What lies at `sha256-…[.sig|.att|.sbom]`; raise ManifestUnknown, NotAllowed or an UpstreamError."""
@@ -77,16 +91,20 @@ class Witnesses:
             raise ManifestUnknown(f"{repository} has nothing at {place}")
         return stored
 
-    async def learned(self, repository: Repository, subject: Digest, nothing_at: Iterable[str | None]) -> None:
-        """Take note of complete answers that a judgement got: there is nothing at these tags; None is the listing."""
+    async def learned(
+        self, repository: Repository, subject: Digest, nothing_at: Iterable[str | None], *, is_listed: bool = False
+    ) -> None:
+        """Take note of complete answers that a judgement got: there is nothing at these tags; None is the listing.
+
+        A listing that named something (`is_listed`) was not read for who verifies behind us: it is looked at again when
+        somebody asks, and what was kept of it stands in where the upstream is out of reach.
+        """
         now = self._clock.now().timestamp()
+        if is_listed and None not in nothing_at and await self._looked.get(f"{repository}@{subject}") is None:
+            await self._looked.put(f"{repository}@{subject}", {"at": 0})
         for place in nothing_at:
             key = f"{repository}@{subject}" if place is None else f"{repository}:{place}"
             await self._looked.put(key, {"at": now})
-
-    async def _known_referrers(self, repository: Repository, subject: Digest) -> list[Known]:
-        family = await self._parentage.family(repository)
-        return [each for each in family.evidence_of.get(subject, {}).values() if "referrers" in each.places(subject)]
 
     def written(self, repository: Repository, digest: Digest) -> Written | None:
         return self._written.get((repository, digest))
@@ -102,19 +120,23 @@ class Witnesses:
             self._written.popitem(last=False)
         return written
 
-    async def _refresh(self, key: str, look: Callable[[], Awaitable[None]]) -> None:
-        """Look at the upstream unless that was done lately; a failure is forgiven where a complete answer is remembered."""
+    async def _refresh(self, key: str, look: Callable[[], Awaitable[None]]) -> bool:
+        """Look at the upstream unless that was done lately; a failure is forgiven where a complete answer is remembered.
+
+        Return whether what is known is as the upstream had it lately.
+        """
         now = self._clock.now().timestamp()
         seen = await self._looked.get(key)
         if seen is not None and 0 <= now - seen[0]["at"] < self.refresh_seconds:
-            return
+            return True
         try:
             await look()
         except UpstreamError:
             if seen is None:
                 raise
-            return
+            return False
         await self._looked.put(key, {"at": now})
+        return True
 
     async def _discover(self, repository: Repository, subject: Digest) -> None:
         registry = self._upstreams.registry(repository.upstream)
@@ -131,7 +153,7 @@ class Witnesses:
         """Keep a listed referrer if it refers to the subject and can be nothing but evidence."""
         family = await self._parentage.family(repository)
         known = family.evidence_of.get(subject, {}).get(digest)
-        if known is not None and "referrers" in known.places(subject):
+        if known is not None and REFERRERS in known.places(subject):
             return
         registry = self._upstreams.registry(repository.upstream)
         try:
@@ -139,34 +161,49 @@ class Witnesses:
             manifest = parse_manifest(fetched.raw, digest=digest, content_type=fetched.content_type)
         except (ManifestUnknown, ManifestInvalid, ContentMismatch):
             return
-        refers = manifest.subject is not None and manifest.subject.digest == subject
-        if refers and is_evidence_manifest(manifest):
-            await self._keep(repository, subject, manifest, place="referrers")
+        if isinstance(manifest, Manifest) and _refers(manifest, subject) and is_evidence_manifest(manifest):
+            await self._keep(repository, subject, manifest, place=REFERRERS)
 
     async def _fetch(self, repository: Repository, evidence: EvidenceTag) -> None:
         registry = self._upstreams.registry(repository.upstream)
         try:
-            fetched = await registry.manifest(repository, evidence.tag)
+            fetched = await registry.manifest(repository, evidence.tag, is_guess=True)
             manifest = parse_manifest(fetched.raw, digest=fetched.digest, content_type=fetched.content_type)
         except ManifestUnknown:
             return
         except ManifestInvalid as error:
             raise NotAllowed(f"what lies at {evidence.tag} is refused: {error.message}") from error
-        if not is_evidence_manifest(manifest):
+        if isinstance(manifest, Index) or not is_evidence_manifest(manifest):
             raise NotAllowed(f"what lies at {evidence.tag} could be run; only evidence is served by such names")
         await self._keep(repository, evidence.subject, manifest, place=evidence.tag.name)
 
-    async def _keep(self, repository: Repository, subject: Digest, manifest: Manifest | Index, *, place: str) -> None:
+    async def _keep(self, repository: Repository, subject: Digest, manifest: Manifest, *, place: str) -> None:
+        if sum(each.size for each in manifest.blobs) <= _SMALL:
+            registry = self._upstreams.registry(repository.upstream)
+            await asyncio.gather(*(self._keep_blob(registry, repository, each) for each in manifest.blobs))
         await self._content.write(manifest.digest, manifest.raw)
         await self._parentage.remember(repository, manifest, kind="evidence", place=place, parent=subject)
         await self._looked.put(f"{repository}:{place}:newest", {"digest": str(manifest.digest)})
 
-    async def _stored(self, repository: Repository, subject: Digest, place: str) -> Manifest | None:
+    async def _keep_blob(self, registry: Registry, repository: Repository, blob: Descriptor) -> None:
+        """One that cannot be had now is asked for again when a client wants it."""
+        if await self._content.size(blob.digest) is not None:
+            return
+        with contextlib.suppress(UpstreamError, BlobUnknown, ContentMismatch):
+            raw = await registry.small_blob(repository, blob.digest, limit=max(blob.size, 1))
+            await self._content.write(blob.digest, raw)
+
+    async def _stored(self, repository: Repository, subject: Digest, slot: str) -> Manifest | None:
+        """What lay at this tag when it was last seen; else what lies at it where `evidenceFrom` looked."""
         family = await self._parentage.family(repository)
-        known = [each for each in family.evidence_of.get(subject, {}).values() if place in each.places(subject)]
-        newest = await self._looked.get(f"{repository}:{place}:newest")
-        known.sort(key=lambda each: newest is not None and str(each.digest) == newest[0]["digest"], reverse=True)
-        for each in known:
+        newest = await self._looked.get(f"{repository}:{slot}:newest")
+
+        def order(known: Known) -> tuple[bool, bool, Digest]:
+            is_newest = newest is not None and str(known.digest) == newest[0]["digest"]
+            return slot not in known.places(subject), not is_newest, known.digest
+
+        known = [each for each in family.evidence_of.get(subject, {}).values() if slot in _slots(each, subject)]
+        for each in sorted(known, key=order):
             manifest = await self._read(each)
             if manifest is not None:
                 return manifest
@@ -179,9 +216,18 @@ class Witnesses:
         manifest = parse_manifest(raw, digest=known.digest, content_type=known.media_type)
         return manifest if isinstance(manifest, Manifest) else None
 
-    async def _describe(self, known: Known) -> Descriptor | None:
+    async def _described(self, repository: Repository, subject: Digest, *, only_whole: bool) -> tuple[Descriptor, ...]:
+        """What names the subject as its own, also where a tag led to it or another repository holds it."""
+        family = await self._parentage.family(repository)
+        known = list(family.evidence_of.get(subject, {}).values())
+        read = await asyncio.gather(*(self._describe(each, subject, only_whole=only_whole) for each in known))
+        return referrers.merge([each for each in read if each is not None])
+
+    async def _describe(self, known: Known, subject: Digest, *, only_whole: bool) -> Descriptor | None:
         manifest = await self._read(known)
-        if manifest is None:
+        if manifest is None or not _refers(manifest, subject):
+            return None
+        if only_whole and not await self._is_whole(manifest):
             return None
         return Descriptor(
             media_type=manifest.media_type,
@@ -190,6 +236,19 @@ class Witnesses:
             artifact_type=manifest.artifact_type or manifest.config.media_type,
             annotations=manifest.annotations if _length(manifest.annotations) <= _MAX_ANNOTATIONS else {},
         )
+
+    async def _is_whole(self, manifest: Manifest) -> bool:
+        sizes = await asyncio.gather(*(self._content.size(each.digest) for each in manifest.blobs))
+        return None not in sizes
+
+
+def _refers(manifest: Manifest, subject: Digest) -> bool:
+    return manifest.subject is not None and manifest.subject.digest == subject
+
+
+def _slots(known: Known, subject: Digest) -> set[str]:
+    """Where it lies, without where that was: the first word of each place."""
+    return {place.partition(" ")[0] for place in known.places(subject)}
 
 
 def _length(annotations: Mapping[str, str]) -> int:

@@ -21,12 +21,12 @@ from proxy.errors import (
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import EvidenceTag, Repository, Tag
-from proxy.pipeline.judge import Judge, raise_for
-from proxy.pipeline.lineage import Lineage
+from proxy.pipeline.court.judge import Judge, raise_for
+from proxy.pipeline.court.standing import Regime
+from proxy.pipeline.family.lineage import Lineage
+from proxy.pipeline.family.parentage import Parentage
 from proxy.pipeline.manifests import Manifests, require_child
-from proxy.pipeline.parentage import Parentage
-from proxy.pipeline.pins import Pins
-from proxy.pipeline.standing import Regime
+from proxy.pipeline.tags.pins import Pins
 from proxy.policy.decision import Verdict
 from proxy.policy.evaluate import permits_tag
 from proxy.policy.rules import Rule

@@ -2,8 +2,8 @@ import pytest
 
 from proxy.errors import NotAllowed
 from proxy.oci.reference import Repository
-from proxy.pipeline.standing import Regime
-from proxy.policy.document import parse_policy
+from proxy.pipeline.court.standing import Regime
+from proxy.policy.words.document import parse_policy
 from proxy.verify.material import TrustMaterial
 from tests.fakes.clock import START
 

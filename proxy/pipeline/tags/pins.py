@@ -24,7 +24,7 @@ _LIMIT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """`checked_at`: when the upstream was last asked; `offered`: another digest that it showed then."""
+    """`checked_at`: when the upstream was last asked; `offered`: another digest that it showed then, first at `offered_at`."""
 
     repository: Repository
     tag: Tag
@@ -35,6 +35,11 @@ class Pin:
     by: str
     offered: Digest | None = None
     offered_summary: str | None = None
+    offered_at: datetime | None = None
+
+    def first_seen(self, digest: Digest, now: datetime) -> datetime:
+        """When the upstream first offered this digest for the tag; now, if it was not seen before."""
+        return self.offered_at if self.offered == digest and self.offered_at else now
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -48,6 +53,7 @@ class Pin:
             "by": self.by,
             "offered": str(self.offered) if self.offered else None,
             "offeredSummary": self.offered_summary,
+            "offeredAt": self.offered_at.isoformat() if self.offered_at else None,
         }
 
     @classmethod
@@ -62,6 +68,7 @@ class Pin:
             by=record["by"],
             offered=Digest.parse(record["offered"]) if record["offered"] else None,
             offered_summary=record["offeredSummary"],
+            offered_at=datetime.fromisoformat(record["offeredAt"]) if record.get("offeredAt") else None,
         )
 
 
@@ -179,7 +186,8 @@ class Pins:
             current = _parse(found[0]) if found else None
             if found is None or current is None or current.digest != pin.digest:
                 return
-            seen = replace(current, checked_at=now, offered=offered, offered_summary=summary)
+            first = current.first_seen(offered, now) if offered is not None else None
+            seen = replace(current, checked_at=now, offered=offered, offered_summary=summary, offered_at=first)
             await self._book.compare_and_set(_key(pin.repository, pin.tag), seen.to_record(), expected=found[1])
 
     async def all(self, repository: Repository | None = None) -> Sequence[Pin]:

@@ -8,12 +8,13 @@ from proxy.errors import PolicyError, PratiqueError, StorageError
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
-from proxy.pipeline.judge import Judge, raise_for
+from proxy.pipeline.court.judge import Judge, raise_for
+from proxy.pipeline.court.standing import Regime
+from proxy.pipeline.family.parentage import Family, Known, Parentage
 from proxy.pipeline.manifests import Manifests
-from proxy.pipeline.parentage import Family, Known, Parentage
-from proxy.pipeline.standing import Regime
 from proxy.policy.decision import Decision, Verdict
 from proxy.policy.evaluate import permits_platform
+from proxy.policy.hearing import asks_of_children
 
 _DEPTH = 4  # index in index in index: no tool nests deeper
 
@@ -159,10 +160,41 @@ class Look:
                 continue
             refusal = await self._platform_refusal(known, descriptor)
             found = Stand(stand.root, stand.decision, descriptor, refusal)
-            if refusal is None:
+            if refusal is None and self._is_judged_alone(descriptor):
+                judged = await self._judged_child(digest, parent, found)
+                if judged is None:
+                    continue
+                found = judged
+            if found.is_admitted:
                 return found
             self._refused = self._refused or found
         return None
+
+    def _is_judged_alone(self, child: Descriptor) -> bool:
+        """Whether the rule asks something of each child; an attestation is no image, and is asked nothing."""
+        is_attestation = child.platform is not None and child.platform.is_unknown
+        return not is_attestation and asks_of_children(self._standing.rule(self._repository))
+
+    async def _judged_child(self, digest: Digest, parent: Digest, stand: Stand) -> Stand | None:
+        """Its own Decision as that Index's child; None where there is none, or none could be made."""
+        try:
+            if self._is_recalling:
+                decision = await self._judge.remembered(self._repository, digest, index=parent)
+                if decision is None:
+                    return None
+            else:
+                decision = (await self._judge.judge(self._repository, digest, index=parent)).decision
+            if decision.verdict is Verdict.INCONCLUSIVE:
+                raise_for(decision)
+        except StorageError:
+            raise
+        except PolicyError as error:
+            self._denial = self._denial or error
+            return None
+        except PratiqueError as error:
+            self._failure = self._failure or error
+            return None
+        return Stand(stand.root, decision, stand.descriptor, None if decision.is_allow else decision.summary)
 
     async def _evidence(self, known: Known | None, depth: int) -> Stand | None:
         for parent in dict.fromkeys(parent for parent, _ in known.proves) if known else ():

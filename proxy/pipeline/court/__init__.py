@@ -1,0 +1,1 @@
+"""Decisions: made, remembered, made again."""

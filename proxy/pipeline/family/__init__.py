@@ -1,0 +1,1 @@
+"""Who names whom: parents, children, and under which root a digest stands."""

@@ -1,0 +1,1 @@
+"""Evidence as bytes: where it may lie, and what was found there."""

@@ -1,0 +1,1 @@
+"""Which digest a tag has."""
