@@ -135,6 +135,10 @@ class ConditionFailed(PolicyError):
     reason = "condition"
 
 
+class VerifiersDisagree(PolicyError):
+    reason = "verifiers-disagree"
+
+
 class Revoked(PolicyError):
     reason = "revoked"
 

@@ -74,10 +74,14 @@ class PinMoved:
 
 @dataclass(frozen=True, slots=True)
 class DriftSeen:
+    """The upstream says another digest than the pin. `kind`: digest | rollback | regression (`policy.moves`)."""
+
     repository: Repository
     tag: str
     pinned: Digest
     offered: Digest
+    kind: str = "digest"
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,20 @@ class DistrustLifted:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrustRefreshed:
+    """A trust root was asked for by TUF, or went out of use. `outcome`: refreshed | unchanged | failed | stale.
+
+    After a failure the old one stays; stale is one that is older than its `maxAge`. `is_repeated`: the same was said
+    before, and nothing changed since.
+    """
+
+    root: str
+    outcome: str
+    message: str
+    is_repeated: bool = False
+
+
 Event: TypeAlias = (
     Answered
     | Judged
@@ -146,4 +164,5 @@ Event: TypeAlias = (
     | ContentRotted
     | StateLost
     | DistrustLifted
+    | TrustRefreshed
 )

@@ -123,7 +123,7 @@ def _require_pinnable(loaded: "LoadedPolicy", repository: "Repository", tag: "Ta
 
 async def _offered(config: "Config", loaded: "LoadedPolicy", repository: "Repository", tag: "Tag") -> "Digest | None":
     """What the upstream offers now, if it is admitted; else None, and why is said."""
-    from proxy.cli.verify import examine
+    from proxy.cli.examine import examine
     from proxy.oci.reference import ImageName
 
     found = await examine(config, loaded, ImageName(repository, tag))

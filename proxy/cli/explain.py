@@ -11,7 +11,8 @@ from proxy.cli.advice import meaning, next_steps
 from proxy.cli.exits import OK, REFUSED, complain
 from proxy.cli.files import ConfigOption, load_config
 from proxy.cli.output import Format, Output, emit, say, text
-from proxy.cli.tree import check_line, moment, rejection_line, validity
+from proxy.cli.proof import moment
+from proxy.cli.tree import check_line, rejection_line, validity
 
 if TYPE_CHECKING:
     from proxy.config.layout import Config

@@ -14,7 +14,7 @@ from proxy.cli.output import Format, Output, emit, say, table
 if TYPE_CHECKING:
     from proxy.config.layout import Config
     from proxy.config.policy import LoadedPolicy
-    from proxy.pipeline.pins import Pin
+    from proxy.pipeline.tags.pins import Pin
 
 pins = typer.Typer(no_args_is_help=True, help="What each tag stands for: pins and drift.")
 pins.command("confirm")(confirm)
@@ -71,7 +71,7 @@ def _locked_row(repository: str, tag: str, digest: str) -> dict[str, Any]:
 
 
 def _show(rows: Sequence[Mapping[str, Any]], *, is_distrusted: bool) -> None:
-    from proxy.cli.tree import moment, short
+    from proxy.cli.proof import moment, short
 
     if not rows:
         becomes = "" if is_distrusted else ": the first admitted digest of a tag becomes its pin"

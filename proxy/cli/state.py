@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from proxy.events import PinMoved
-from proxy.pipeline.pins import Pins
+from proxy.pipeline.tags.pins import Pins
 
 if TYPE_CHECKING:
     from proxy.state.store import StateStore

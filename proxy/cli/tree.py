@@ -1,9 +1,10 @@
 """A Decision's record as a tree: every Check and Rejection, in words. `verify` and `explain` show the same one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from proxy.cli.output import text
+from proxy.cli.proof import moment, proof_lines, short
 
 
 def decision_tree(record: Mapping[str, Any], *, title: str) -> Any:
@@ -18,13 +19,26 @@ def decision_tree(record: Mapping[str, Any], *, title: str) -> Any:
         branch = root.add(text(f"found, and proves nothing ({len(record['rejections'])})"))
         for rejection in record["rejections"]:
             branch.add(text(rejection_line(rejection)))
-    for identity in record["identities"]:
-        root.add(text(f"identity  {identity}"))
-    for exception in record["exceptions"]:
-        root.add(text(f"exception {exception}", "yellow"))
-    root.add(text(f"made      {moment(record['madeAt'])}"))
-    root.add(text(f"holds     {validity(record)}"))
+    for label, words, style in _facts(record):
+        root.add(text(f"{label:<9} {words}", style))
     return root
+
+
+def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What is true of the Decision as a whole: label, words, style. Older records lack some."""
+    yield from (("identity", identity, "") for identity in record["identities"])
+    yield from (("base", base, "") for base in record.get("bases", ()))
+    yield from (("exception", exception, "yellow") for exception in record["exceptions"])
+    if record.get("provedAt"):
+        yield "proved", f"{moment(record['provedAt'])}, by a log or a timestamp", ""
+    if record.get("opinions"):
+        yield "asked", ", ".join(record["opinions"]), ""
+    yield "made", moment(record["madeAt"]), ""
+    yield "holds", validity(record), ""
+    if record.get("graceFrom"):
+        yield "grace", f"from {moment(record['graceFrom'])} on it stands by grace alone", "yellow"
+    yield from (("warning", words, "yellow") for words in record.get("warnings", ()))
+    yield from (("alarm", words, "bold red") for words in record.get("alarms", ()))
 
 
 def check_line(check: Mapping[str, Any]) -> str:
@@ -44,7 +58,8 @@ def answer(check: Mapping[str, Any]) -> str:
 def rejection_line(rejection: Mapping[str, Any]) -> str:
     source = f" {short(rejection['source'])}" if rejection["source"] else ""
     signer = f" (tried as {rejection['signer']})" if rejection["signer"] else ""
-    return f"{rejection['place']}{source}: {rejection['reason']}{signer}"
+    alarm = "ALARM: " if rejection.get("isAlarm") else ""
+    return f"{rejection['place']}{source}: {alarm}{rejection['reason']}{signer}"
 
 
 def validity(record: Mapping[str, Any]) -> str:
@@ -58,24 +73,14 @@ def validity(record: Mapping[str, Any]) -> str:
     return f"until {moment(record['expiresAt'])}{again}"
 
 
-def moment(iso: str) -> str:
-    """`2026-01-31 14:05:09 UTC` from ISO 8601."""
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def short(digest: str) -> str:
-    """Enough of a digest to tell it apart by eye."""
-    algorithm, _, encoded = digest.partition(":")
-    return f"{algorithm}:{encoded[:12]}"
-
-
 def _grow(branch: Any, checks: Sequence[Mapping[str, Any]]) -> None:
     for check in checks:
         word = answer(check)
         style = {"passed": "green", "failed": "red"}.get(word, "yellow")
-        _grow(branch.add(text(check_line(check), style)), check["checks"])
+        grown = branch.add(text(check_line(check), style))
+        for line in proof_lines(check.get("details") or {}):
+            grown.add(text(line))
+        _grow(grown, check["checks"])
 
 
 def _style(record: Mapping[str, Any]) -> str:

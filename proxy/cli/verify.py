@@ -1,179 +1,112 @@
-"""`pratique verify`: the same judgement that a pull gets, made afresh, without a running proxy and leaving nothing behind."""
+"""`pratique verify`: the judge asked by hand, about an image, a bare bundle, or a Decision that was recorded.
 
-import asyncio
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+One verb, four forms; this file tells them apart, and what does not belong together is said before anything is read.
+"""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from proxy.cli.exits import OK, REFUSED, TRY_LATER
-from proxy.cli.files import ConfigOption, load_all
-from proxy.cli.output import Format, Output, emit, say, text
-from proxy.errors import Inconclusive, PolicyError, StorageError
+from proxy.cli.files import ConfigOption
+from proxy.cli.output import Format, Output
+from proxy.errors import ConfigError
 
-if TYPE_CHECKING:
-    from proxy.bootstrap import Pipeline
-    from proxy.config.layout import Config
-    from proxy.config.policy import LoadedPolicy
-    from proxy.oci.digest import Digest
-    from proxy.oci.reference import ImageName
-    from proxy.policy.decision import Decision
-    from proxy.policy.rules import Rule
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """`decision` is None where the answer is no before anything was judged: `summary` says why.
-
-    `under`: the admitted Index by which a child is admitted. `notes` say what a pull would get instead, or besides.
-    """
-
-    asked: "ImageName"
-    verdict: str
-    reason: str
-    summary: str
-    digest: "Digest | None" = None
-    decision: "Decision | None" = None
-    under: "Digest | None" = None
-    notes: tuple[str, ...] = ()
-    cosign: tuple[str, ...] = ()
-
-    def to_record(self) -> dict[str, Any]:
-        return {
-            "reference": str(self.asked),
-            "digest": str(self.digest) if self.digest else None,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "summary": self.summary,
-            "admittedUnder": str(self.under) if self.under else None,
-            "notes": list(self.notes),
-            "cosign": list(self.cosign),
-            "decision": self.decision.to_record() if self.decision else None,
-        }
+_FORMS = "REF, --bundle, --record and --replay"
+# What goes with which form, as it is written.
+_OF_A_BUNDLE = ("--digest", "--artifact", "--key", "--identity", "--identity-regex", "--issuer", "--trusted-root")
+_OF_A_RECORD = ("--out",)
 
 
 def verify(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="host/name:tag or host/name@sha256:…")],
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[REF]", help="host/name:tag or host/name@sha256:…", show_default=False)
+    ] = None,
+    *,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify this Sigstore bundle alone, offline.")
+    ] = None,
+    digest: Annotated[str | None, typer.Option(metavar="D", help="What it must be about: sha256:…")] = None,
+    artifact: Annotated[Path | None, typer.Option(metavar="FILE", help="The same, as a file.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="K", help="The public key that must have signed, PEM.")] = None,
+    identity: Annotated[
+        str | None, typer.Option(metavar="I", help="Or the identity, exactly: a workflow's URI, an email.")
+    ] = None,
+    identity_regex: Annotated[
+        str | None, typer.Option(metavar="RE", help="The same as an RE2 expression over the whole of it.")
+    ] = None,
+    issuer: Annotated[str | None, typer.Option(metavar="O", help="Who vouched for the identity, exactly.")] = None,
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose CAs and logs count. Default: sigstore; of a key: none is asked."),
+    ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Write the case file of a Decision: r-…, its key, or host/name@sha256:…"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; `-` is stdout.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Judge a case file again, offline; 0 if it comes out the same.")
+    ] = None,
     config: ConfigOption = None,
     output: Output = Format.TABLE,
 ) -> int:
-    """Fetch, judge and print the Decision, with every Check and the equivalent cosign line.
+    """Fetch, judge and print the Decision of REF, with every Check and the same question to cosign and notation.
 
-    Needs no running proxy, and changes nothing. Exit: 0 allowed, 1 refused, 69 upstream unavailable, 75 cannot tell now.
+    Or verify a bare bundle, write down what a Decision was made of, or judge that again on another machine.
+
+    REF needs no running proxy, and changes nothing. Exit: 0 allowed, proved or the same; 1 not; 69 upstream
+    unavailable; 75 cannot tell now.
     """
-    from proxy.oci.reference import ImageName
+    of_a_bundle = (digest, artifact, key, identity, identity_regex, issuer, trusted_root)
+    given = {name for name, value in zip(_OF_A_BUNDLE, of_a_bundle, strict=True) if value is not None}
+    given |= {"--out"} if out is not None else set()
+    forms = {"REF": reference, "--bundle": bundle, "--record": record, "--replay": replay}
+    form = _form([name for name, value in forms.items() if value is not None], given)
+    if form == "--bundle":
+        from proxy.cli.bare import Question, verify_bundle
 
-    asked = ImageName.parse(reference)
-    settings, loaded = load_all(config)
-    found = asyncio.run(examine(settings, loaded, asked))
-    emit(found.to_record(), output=output, show=lambda: _show(found))
-    return {"allow": OK, "deny": REFUSED}.get(found.verdict, TRY_LATER)
+        assert bundle is not None
+        asked = Question(bundle, digest, artifact, key, identity, identity_regex, issuer, trusted_root)
+        return verify_bundle(asked, output)
+    if form == "--record":
+        from proxy.cli.record import write_record
 
+        assert record is not None
+        return write_record(record, out, config)
+    if form == "--replay":
+        from proxy.cli.replay import replay_file
 
-async def examine(config: "Config", loaded: "LoadedPolicy", asked: "ImageName") -> Verified:
-    """Judge `asked` as it stands at its upstream now. Raise Inconclusive, an UpstreamError, or what is absent."""
-    from proxy.bootstrap import passing_pipeline
+        assert replay is not None
+        return replay_file(replay, output)
+    from proxy.cli.examine import verify_image
 
-    try:
-        async with asyncio.timeout(config.limits.gather_seconds), passing_pipeline(config, loaded) as pipeline:
-            return await _examine(config, loaded, asked, pipeline)
-    except TimeoutError:
-        seconds = config.limits.gather_seconds
-        raise Inconclusive(f"it could not be judged within {seconds} s; see whether its upstream is slow") from None
-    except PolicyError as error:
-        return Verified(asked, "deny", error.reason, error.message)
-
-
-async def _examine(config: "Config", loaded: "LoadedPolicy", asked: "ImageName", pipeline: "Pipeline") -> Verified:
-    from proxy.cli.cosign import cosign_lines
-    from proxy.oci.reference import Tag
-    from proxy.policy.evaluate import permits_tag
-
-    rule = pipeline.regime.current.rule(asked.repository)
-    if isinstance(asked.reference, Tag):
-        permits_tag(rule, asked.reference)
-    pipeline.rooms.upstreams.registry(asked.repository.upstream)
-    decision, under = await _judge(pipeline, asked)
-    digest = decision.digest if under is None else asked.reference
-    assert not isinstance(digest, Tag), "only a digest stands under an Index"
-    lines = cosign_lines(config, loaded.policy, rule, repository=asked.repository, digest=decision.digest)
-    return Verified(
-        asked,
-        str(decision.verdict),
-        decision.reason,
-        decision.summary,
-        digest=digest,
-        decision=decision,
-        under=under,
-        notes=await _notes(config, loaded, asked, rule, digest, is_allowed=decision.is_allow),
-        cosign=tuple(lines),
-    )
+    assert reference is not None
+    return verify_image(reference, config, output)
 
 
-async def _judge(pipeline: "Pipeline", asked: "ImageName") -> "tuple[Decision, Digest | None]":
-    """Its own Decision; where that is no, and it was asked for by digest, that of an admitted Index which names it."""
-    from proxy.oci.digest import Digest
-
-    rooms = pipeline.rooms
-    manifest = await rooms.manifests.fetch(asked.repository, asked.reference)
-    decision = (await rooms.judge.judge(asked.repository, manifest.digest, fetched=manifest)).decision
-    if decision.is_allow or not isinstance(asked.reference, Digest):
-        return decision, None
-    await rooms.finder.find(asked.repository, manifest.digest)
-    stand = await rooms.lineage.of_manifest(asked.repository, manifest.digest)
-    return (stand.decision, stand.root) if stand and stand.is_admitted else (decision, None)
-
-
-async def _notes(
-    config: "Config", loaded: "LoadedPolicy", asked: "ImageName", rule: "Rule", digest: "Digest", *, is_allowed: bool
-) -> tuple[str, ...]:
-    """What the proxy answers for this tag, where it is something else than what was judged."""
-    from proxy.oci.reference import Tag
-
-    if not isinstance(asked.reference, Tag):
-        return ()
-    locked = loaded.lock.get((asked.repository, asked.reference.name))
-    if locked is not None:
-        return () if locked == digest else (f"the lock file names {locked} for this tag, and the proxy answers that",)
-    if rule.pinning == "locked":
-        return ("the rule serves only what the lock file names, and this tag is not there: a pull is refused",)
-    pinned = await _pinned(config, asked)
-    if pinned is None or pinned == digest:
-        return ()
-    moves = ""
-    if rule.pinning == "follow":
-        moves = "; the rule follows the tag, once the new digest is admitted"
-    elif is_allowed:
-        moves = f"; `pratique pin confirm {asked}@{digest}` moves it"
-    return (f"the tag is pinned to {pinned}, and the proxy answers that{moves}",)
+def _form(forms: list[str], given: set[str]) -> str:
+    """Which form it is; raise ConfigError for none, for several, and for options of another."""
+    if not forms:
+        what = f"{_listed(given)} {_go(given)} with {_owner(given)}, which is missing; " if given else ""
+        raise ConfigError(f"{what}name one of {_FORMS}")
+    if len(forms) > 1:
+        raise ConfigError(f"{_listed(forms)} are different questions; ask one of them at a time")
+    allowed = {"--bundle": _OF_A_BUNDLE, "--record": _OF_A_RECORD}.get(forms[0], ())
+    strangers = given.difference(allowed)
+    if strangers:
+        raise ConfigError(f"{_listed(strangers)} {_go(strangers)} with {_owner(strangers)}, not with {forms[0]}")
+    return forms[0]
 
 
-async def _pinned(config: "Config", asked: "ImageName") -> "Digest | None":
-    """The pin in the state of this configuration; none where there is no state, or it cannot be read."""
-    from proxy.bootstrap import opened_state
-    from proxy.cli.state import pin_book
-    from proxy.oci.reference import Tag
-
-    assert isinstance(asked.reference, Tag), "a digest has no pin"
-    with suppress(StorageError):
-        async with opened_state(config) as store:
-            pin = await pin_book(store).get(asked.repository, asked.reference)
-            return pin.digest if pin else None
-    return None
+def _owner(names: set[str]) -> str:
+    return "--record" if names <= set(_OF_A_RECORD) else "--bundle"
 
 
-def _show(found: Verified) -> None:
-    from proxy.cli.tree import decision_tree
+def _go(names: set[str]) -> str:
+    return "goes" if len(names) == 1 else "go"
 
-    title = f"{found.verdict}: {found.asked}: {found.summary}"
-    if found.decision is None:
-        say(text(title, "bold red"))
-    else:
-        say(decision_tree(found.decision.to_record(), title=title))
-    if found.under is not None:
-        say(f"\n{found.digest} is admitted as a child of the Index that is shown above.")
-    for note in found.notes:
-        say(f"\nNote: {note}.")
-    if found.cosign:
-        say("\nThe same question to cosign:", *(f"  {line}" for line in found.cosign))
+
+def _listed(names: "set[str] | list[str]") -> str:
+    *most, last = sorted(names) if isinstance(names, set) else names
+    return f"{', '.join(most)} and {last}" if most else last

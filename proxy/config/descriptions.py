@@ -43,14 +43,45 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = {
         "PolicyDocument",
         "mode",
     ): "enforce, or warn: serve what only fails `require`, and record it. A rule may say its own.",
+    ("PolicyDocument", "trustRoots"): "Who runs the machinery; `sigstore` and `github` are shipped and need no entry.",
     ("PolicyDocument", "signers"): "Who may speak, by a name that requirements use.",
     ("PolicyDocument", "images"): "What may be pulled; what matches no entry is refused.",
     ("PolicyDocument", "exceptions"): "Break-glass: a requirement waived for one digest until a date.",
     ("PolicyDocument", "revoked"): "What never again: wins over every pin, rule and exception.",
+    ("TrustRootEntry", "file"): "A Sigstore trusted root as JSON, with `sha256`.",
+    ("TrustRootEntry", "sha256"): "The file's SHA-256 in hex.",
+    ("TrustRootEntry", "tuf"): "Address of a TUF repository that holds a Sigstore trusted root, with `root`.",
+    ("TrustRootEntry", "root"): "File of the TUF root that you were given by hand.",
+    ("TrustRootEntry", "refresh"): "How often the TUF repository is asked; default 24h.",
+    ("TrustRootEntry", "maxAge"): "Out of use when it was not refreshed for longer; absent: an old one stays good.",
+    ("TrustRootEntry", "certificates"): "PEM file of the anchors of an X.509 store, for Notation and own PKI.",
+    ("TrustRootEntry", "timestamps"): "PEM file of the anchors of its timestamp authorities.",
+    ("TrustRootEntry", "revocation"): (
+        "enforce: what cannot be asked is refused (default). log: it is a warning. skip: nothing is asked."
+    ),
+    ("TrustRootEntry", "hosts"): "Hosts from which CRLs and OCSP answers may be fetched; any other is never asked.",
+    ("TrustRootEntry", "crls"): "Files of CRLs, in PEM or DER.",
     ("SignerEntry", "key"): "PEM file of the public key, relative to this file.",
     ("SignerEntry", "preset"): "A signer kept with the program, such as nvidia-ngc.",
-    ("SignerEntry", "log"): "none: signatures count without a transparency log. It must be said for a key.",
+    ("SignerEntry", "log"): (
+        "none: signatures count without a transparency log. required: with one of `trustRoot`. It must be said for a key."
+    ),
     ("SignerEntry", "hash"): "Only where the publisher departs from the key's own default.",
+    ("SignerEntry", "parameters"): "What the preset leaves open; `pratique presets` tells which.",
+    ("SignerEntry", "timestamp"): "required: a key's signature counts only with a timestamp of `trustRoot`.",
+    ("SignerEntry", "trustRoot"): "The Sigstore root it stands under; for an identity the default is sigstore.",
+    ("SignerEntry", "issuer"): "Who knows the identity, compared exactly; with `subject` or `subjectRegex`.",
+    ("SignerEntry", "subject"): (
+        "The whole identity, as a pattern in which * does not cross / and ** does. With x509 the certificate's subject, "
+        "such as O=Acme,CN=Builder, of which all that is written must be there."
+    ),
+    ("SignerEntry", "subjectRegex"): "The whole identity as an RE2 expression.",
+    ("SignerEntry", "extensions"): "Patterns over Fulcio's extensions, such as sourceRepositoryUri.",
+    ("SignerEntry", "github"): "owner/repository, with `workflow`: a workflow of GitHub Actions.",
+    ("SignerEntry", "workflow"): "The workflow's file name, such as release.yml.",
+    ("SignerEntry", "ref"): "The ref it runs for, such as refs/tags/v*; absent: any.",
+    ("SignerEntry", "x509"): "The X.509 store under trustRoots; with `subject`, `san` or both.",
+    ("SignerEntry", "san"): "A pattern over the certificate's subject alternative name.",
     ("SignerEntry", "validFrom"): "The signer proves nothing before.",
     ("SignerEntry", "validUntil"): "The signer proves nothing from then on.",
     ("RuleEntry", "match"): "host/repository; ** crosses /, * does not. The most specific match governs.",
@@ -64,13 +95,42 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = {
     ("RuleEntry", "platforms"): "os/architecture, such as linux/amd64; absent: all.",
     ("RuleEntry", "require"): "What must be proved; a list is AND.",
     ("RuleEntry", "signedAs"): "Names that the signed payload may carry; absent: the repository's own.",
-    ("RuleEntry", "covers"): "index: proof on an Index covers the children that it lists.",
-    ("RuleEntry", "rollback"): "allow: a tag may move to something older.",
-    ("RuleEntry", "regression"): "allow: a tag's new digest may have other signers.",
+    ("RuleEntry", "after"): "With follow: a new digest is taken up only when it is that old.",
+    ("RuleEntry", "base"): "What the base image must satisfy too.",
+    ("RuleEntry", "evidenceFrom"): (
+        "Where else evidence is kept: host/repository, or api.github.com/ and repos/<owner>/<repository>, orgs/<name> or "
+        "users/<name>."
+    ),
+    ("RuleEntry", "recheck"): "How often evidence is gathered again in the background.",
+    ("RuleEntry", "covers"): (
+        "index: proof on an Index covers the children that it lists. platform: each child its own. any: either, never a "
+        "sibling's."
+    ),
+    ("RuleEntry", "rollback"): "Whether a tag may move to something that was signed earlier.",
+    ("RuleEntry", "regression"): "Whether a tag may move to a digest that fewer or other signers signed.",
+    ("BaseEntry", "require"): "Requirements for the base image.",
+    ("BaseEntry", "rule"): "own: the rule of the base's own name; or the `match` of a rule that judges it.",
+    ("ImageEntry", "maxAge"): "How old the image may be, by its config.",
+    ("ImageEntry", "where"): "Facts of manifest and config that must be so, such as isRoot: false.",
+    ("ImageEntry", "condition"): "A CEL expression over those facts that must be true.",
     ("RequirementEntry", "signature"): "A signature by this signer.",
     ("RequirementEntry", "claims"): "Signed annotations that the signature must carry.",
+    ("RequirementEntry", "covers"): "index, platform or any, where it differs from the rule's.",
+    ("RequirementEntry", "attestation"): (
+        "An attestation: slsa-provenance, sbom, vuln, vex, test, vsa, sign, custom, or a predicate type's URI; with `by`."
+    ),
+    ("RequirementEntry", "by"): "The signer whose attestation counts.",
+    ("RequirementEntry", "where"): (
+        "Facts that must be so: a number or a comparison such as '<=5', true or false, a pattern or a list of them."
+    ),
+    ("RequirementEntry", "condition"): "A CEL expression over the attestation's facts that must be true.",
+    ("RequirementEntry", "maxAge"): "How old the attestation may be, by proved time; the newest one must pass.",
+    ("RequirementEntry", "grace"): "How much longer an admitted image stays pullable when no newer one comes.",
+    ("RequirementEntry", "levels"): "Builders, as patterns, and the SLSA level that each has; the first that matches.",
+    ("RequirementEntry", "vex"): "The signer whose OpenVEX statements take findings out.",
+    ("RequirementEntry", "image"): "Facts of the image itself.",
     ("RequirementEntry", "digest"): "One of these reviewed digests.",
-    ("RequirementEntry", "atLeast"): "How many of `of`, over distinct keys.",
+    ("RequirementEntry", "atLeast"): "How many of `of`, over distinct keys and identities.",
     ("RequirementEntry", "of"): "The requirements that atLeast counts.",
     ("RequirementEntry", "name"): "What `waive` and reports call it; default: the requirement's own word.",
     ("ExceptionEntry", "match"): "The repositories that it is for.",
@@ -84,5 +144,8 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = {
         "RevokedEntry",
         "key",
     ): "A key that proves nothing any more: its file, or the SHA-256 of its SubjectPublicKeyInfo.",
+    ("RevokedEntry", "issuer"): "With `subject` or `subjectRegex`: an identity that proves nothing any more.",
+    ("RevokedEntry", "subject"): "A pattern over the whole identity.",
+    ("RevokedEntry", "subjectRegex"): "An RE2 expression over the whole identity.",
     ("RevokedEntry", "reason"): "Why, for the refusal and the audit.",
 }

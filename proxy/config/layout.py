@@ -71,6 +71,14 @@ class Config(ConfigFile):
         return self.data / "audit"
 
     @property
+    def cases_folder(self) -> Path:
+        return self.data / "cases"
+
+    @property
+    def trust_folder(self) -> Path:
+        return self.data / "trust"
+
+    @property
     def state_file(self) -> Path:
         """Where the state's own path is relative, `data` is its folder."""
         return self.data / self.state.path

@@ -4,32 +4,45 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from proxy.config.layout import Config
+from proxy.config.signers import plan_of, root_of, signer_source, store_source, trust_root
+from proxy.config.snapshot import Snapshot
 from proxy.config.text import as_one, read_text
 from proxy.errors import ConfigError
-from proxy.policy.document import Policy, SignerSpec, parse_policy
 from proxy.policy.pins import Lock, parse_lock
+from proxy.policy.words.document import Policy, SignerSpec, parse_policy
 from proxy.trust.keeper import build
-from proxy.trust.presets import preset
-from proxy.trust.settings import KeySource
-from proxy.trust.sources import load_signer, revoked_keys
-from proxy.verify.material import TrustMaterial
+from proxy.trust.presets import PRESETS
+from proxy.trust.reading import Reader
+from proxy.trust.settings import HeldRoot, Plan, SignerSource, StoreSource
+from proxy.trust.sources import revoked_keys
+from proxy.verify.material import RevokedIdentity, TrustMaterial, TrustRoot
 from proxy.yamlfile import Document, parse
+from proxy.yamlfile import Path as YamlPath
+
+# Presets by a bare key: nothing proves when they signed (evidence.md 4).
+TIMELESS = frozenset(name for name, preset in PRESETS.items() if preset.is_key)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """What to judge by: the policy, whom it believes, and the pins it fixes. `warnings` are whole sentences."""
+    """What to judge by: the policy, whom it believes, and the pins it fixes. `warnings` are whole sentences.
+
+    `snapshot` is all that it was made of: from it the same can be made again anywhere, without a disk. `plans` are for
+    the trust roots that TUF refreshes.
+    """
 
     policy: Policy
     material: TrustMaterial
     lock: Lock
     warnings: tuple[str, ...] = ()
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(""), repr=False)
+    plans: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +54,15 @@ class PolicyFiles:
     upstreams: frozenset[str] | None = None
 
 
-def load_policy(config: Config, *, now: datetime) -> LoadedPolicy:
-    """Read the files afresh; `now` is aware UTC. Raise ConfigError whose `problems` are all that is wrong in them."""
-    return load_files(PolicyFiles(config.policy, config.lock, frozenset(config.upstreams)), now=now)
+def load_policy(config: Config, *, now: datetime, held: Mapping[str, HeldRoot] | None = None) -> LoadedPolicy:
+    """Read the files afresh; `now` is aware UTC, `held` are trust roots that were refreshed.
+
+    Raise ConfigError whose `problems` are all that is wrong in them.
+    """
+    return load_files(PolicyFiles(config.policy, config.lock, frozenset(config.upstreams)), now=now, held=held)
 
 
-def load_files(files: PolicyFiles, *, now: datetime) -> LoadedPolicy:
+def load_files(files: PolicyFiles, *, now: datetime, held: Mapping[str, HeldRoot] | None = None) -> LoadedPolicy:
     """Read as load_policy does, for a configuration that may itself be wrong elsewhere."""
     problems: list[str] = []
     lock: Lock = {}
@@ -54,38 +70,158 @@ def load_files(files: PolicyFiles, *, now: datetime) -> LoadedPolicy:
         lock = _read_lock(files.lock)
     except ConfigError as error:
         problems += error.problems
-    document, policy = _read_policy(files.policy, now, problems)
-    if document is None:
-        raise as_one(problems)
-    # A policy that was not understood still names keys: those are looked at as written.
-    signers = list(policy.signers.values()) if policy else list(_written_signers(document))
-    sources = list(_sources(signers, document, files.policy.parent, problems))
-    revoked = _revoked(policy.revoked_keys if policy else (), document, files.policy.parent, problems)
-    if problems or policy is None:
-        raise as_one(problems)
-    material = build(sources, revoked=revoked)
-    warnings = (*policy.warnings, *_doubts(policy, material, document, files))
-    return LoadedPolicy(policy, material, lock, warnings)
+    try:
+        text = read_text(files.policy)
+    except ConfigError as error:
+        problems += error.problems
+        raise as_one(problems) from error
+    reader = Reader(files.policy.parent)
+    loading = _Loading(text, str(files.policy), reader, held or {}, now, problems)
+    policy, material = loading.load()
+    warnings = (*policy.warnings, *_doubts(policy, material, loading.document, files))
+    snapshot = Snapshot(text, dict(reader.seen), loading.used, now)
+    return LoadedPolicy(policy, material, lock, warnings, snapshot, tuple(loading.plans))
+
+
+def load_snapshot(snapshot: Snapshot) -> LoadedPolicy:
+    """Make the same again of what was kept, without a disk; raise ConfigError where it is not whole."""
+    reader = Reader(Path(), kept=snapshot.files)
+    policy, material = _Loading(snapshot.text, "policy.yaml", reader, snapshot.roots, snapshot.at, []).load()
+    return LoadedPolicy(policy, material, {}, snapshot=snapshot)
+
+
+def renewed(loaded: LoadedPolicy, *, now: datetime, held: Mapping[str, HeldRoot]) -> LoadedPolicy:
+    """The same policy with the trust roots that are held now: no file is read, so that no edit takes effect by the way.
+
+    Raise ConfigError; then `loaded` stays.
+    """
+    snapshot = loaded.snapshot
+    loading = _Loading(snapshot.text, "policy.yaml", Reader(Path(), kept=snapshot.files), held, now, [])
+    policy, material = loading.load()
+    fresh = Snapshot(snapshot.text, snapshot.files, loading.used, now)
+    return replace(loaded, policy=policy, material=material, snapshot=fresh, plans=tuple(loading.plans))
+
+
+def rebuild(snapshot: Snapshot) -> tuple[Policy, TrustMaterial]:
+    """What a worker judges by: made again of the same bytes."""
+    loaded = load_snapshot(snapshot)
+    return loaded.policy, loaded.material
+
+
+@dataclass(slots=True)
+class _Loading:
+    """One policy text on its way to a Policy and its TrustMaterial; every problem goes into `problems`."""
+
+    text: str
+    file: str
+    reader: Reader
+    held: Mapping[str, HeldRoot]
+    now: datetime
+    problems: list[str]
+    document: Document = field(init=False)
+    used: dict[str, HeldRoot] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)
+
+    def load(self) -> tuple[Policy, TrustMaterial]:
+        policy = self._policy()
+        # A policy that was not understood still names keys: those are looked at as written.
+        specs = list(policy.signers.values()) if policy else list(_written_signers(self.document))
+        sources = list(self._sources(specs))
+        revoked = self._revoked(policy.revoked_keys if policy else ())
+        roots, stale = self._roots(policy, specs)
+        stores = list(self._stores(policy))
+        if self.problems or policy is None:
+            raise as_one(self.problems)
+        identities = [RevokedIdentity(issuer, subject, reason) for issuer, subject, reason in policy.revoked_identities]
+        material = build(
+            sources, revoked=revoked, roots=roots, stores=stores, revoked_identities=identities, stale=stale
+        )
+        return policy, material
+
+    def _policy(self) -> Policy | None:
+        try:
+            self.document = parse(self.text, file=self.file)
+        except ConfigError as error:
+            self.problems += error.problems
+            raise as_one(self.problems) from error
+        try:
+            return parse_policy(self.text, file=self.file, now=self.now, timeless=TIMELESS)
+        except ConfigError as error:
+            self.problems += error.problems
+            return None
+
+    def _sources(self, specs: list[SignerSpec]) -> Iterator[SignerSource]:
+        """Yield those that can be loaded; say the line of each that cannot."""
+        for spec in specs:
+            try:
+                source = signer_source(spec, self.reader)
+                build([source], revoked={})
+            except ConfigError as error:
+                self._blame(("signers", spec.name, "preset" if spec.preset else "key"), error)
+            else:
+                yield source
+
+    def _roots(self, policy: Policy | None, specs: list[SignerSpec]) -> tuple[dict[str, TrustRoot], dict[str, str]]:
+        roots: dict[str, TrustRoot] = {}
+        stale: dict[str, str] = {}
+        named = policy.trust_roots if policy else {}
+        wanted = {name for name, spec in named.items() if not spec.certificates}
+        stores = named.keys() - wanted
+        for name in sorted(wanted | {name for spec in specs if (name := _root_of(spec))} - stores):
+            try:
+                found = trust_root(name, named.get(name), self.reader, self.held, self.now)
+                plan = plan_of(name, named.get(name), self.reader)
+            except ConfigError as error:
+                self._blame(("trustRoots", name), error)
+                continue
+            if plan is not None:
+                self.plans.append(plan)
+            if found.held is not None:
+                self.used[name] = found.held
+            if found.root is not None:
+                roots[name] = found.root
+            else:
+                stale[name] = found.why
+        return roots, stale
+
+    def _stores(self, policy: Policy | None) -> Iterator[StoreSource]:
+        for name, spec in (policy.trust_roots if policy else {}).items():
+            if not spec.certificates:
+                continue
+            try:
+                source = store_source(spec, self.reader)
+                build([], revoked={}, stores=[source])
+            except ConfigError as error:
+                self._blame(("trustRoots", name), error)
+            else:
+                yield source
+
+    def _revoked(self, entries: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for entry in entries:
+            try:
+                for spki, reason in revoked_keys([entry], reader=self.reader).items():
+                    found.setdefault(spki, reason)
+            except ConfigError as error:
+                self._blame(("revoked", _index(self.document.values, entry[0]), "key"), error)
+        return found
+
+    def _blame(self, path: YamlPath, error: ConfigError) -> None:
+        at = self.document.where(path)
+        self.problems += [f"{at}: {text}" for text in error.problems]
+
+
+def _root_of(spec: SignerSpec) -> str | None:
+    try:
+        return root_of(spec)
+    except ConfigError:  # an unknown preset was told where its signer was read
+        return None
 
 
 def _read_lock(file: Path) -> Lock:
     if not file.exists() and not file.is_symlink():
         return {}
     return parse_lock(read_text(file), file=str(file))
-
-
-def _read_policy(file: Path, now: datetime, problems: list[str]) -> tuple[Document | None, Policy | None]:
-    try:
-        text = read_text(file)
-        document = parse(text, file=str(file))
-    except ConfigError as error:
-        problems += error.problems
-        return None, None
-    try:
-        return document, parse_policy(text, file=str(file), now=now)
-    except ConfigError as error:
-        problems += error.problems
-        return document, None
 
 
 def _written_signers(document: Document) -> Iterator[SignerSpec]:
@@ -96,45 +232,6 @@ def _written_signers(document: Document) -> Iterator[SignerSpec]:
             yield SignerSpec(name, key=key)
         elif isinstance(preset_name, str) and preset_name and key is None:
             yield SignerSpec(name, preset=preset_name)
-
-
-def _sources(signers: list[SignerSpec], document: Document, folder: Path, problems: list[str]) -> Iterator[KeySource]:
-    """Yield those whose key can be loaded; say the line of each that cannot."""
-    for signer in signers:
-        try:
-            source = _source(signer, folder)
-            load_signer(source)
-        except ConfigError as error:
-            field = "preset" if signer.preset else "key"
-            problems += [f"{document.where(('signers', signer.name, field))}: {text}" for text in error.problems]
-        else:
-            yield source
-
-
-def _source(signer: SignerSpec, folder: Path) -> KeySource:
-    if signer.preset:
-        return preset(signer.preset).source_for(signer.name)
-    return KeySource(
-        signer.name,
-        file=folder / (signer.key or ""),
-        hash=signer.hash,
-        valid_from=signer.valid_from,
-        valid_until=signer.valid_until,
-    )
-
-
-def _revoked(
-    entries: tuple[tuple[str, str], ...], document: Document, folder: Path, problems: list[str]
-) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for entry in entries:
-        try:
-            for spki, reason in revoked_keys([entry], folder=folder).items():
-                found.setdefault(spki, reason)
-        except ConfigError as error:
-            at = document.where(("revoked", _index(document.values, entry[0]), "key"))
-            problems += [f"{at}: {text}" for text in error.problems]
-    return found
 
 
 def _index(values: Any, key: str) -> int:

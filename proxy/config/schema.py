@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from proxy.config.descriptions import DESCRIPTIONS
 from proxy.config.layout import ConfigFile
-from proxy.policy.document import PolicyDocument
+from proxy.policy.words.document import PolicyDocument
 from proxy.settings import Settings
 from proxy.web.settings import Address
 

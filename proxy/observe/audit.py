@@ -38,13 +38,13 @@ class Audit:
         self._lost = 0
 
     def record(self, event: events.Event) -> None:
-        """Append the event, where it is of a kind that is kept.
+        """Append the event, where it is of a kind that is kept, and says more than the one before.
 
         Raises StorageError for a PinMoved that could not be made durable: then the pin must not move. What else the disk
         refuses is logged, and leaves a gap in `seq`. A PinMoved waits for the disk: call from a thread.
         """
         kind = KINDS.get(type(event))
-        if kind is None:
+        if kind is None or _is_repeated(event):
             return
         is_vital = isinstance(event, events.PinMoved)
         with self._lock:
@@ -138,6 +138,10 @@ class Audit:
         if self._lost:
             say("audit-recovered", level="warning", lost=self._lost)
             self._lost = 0
+
+
+def _is_repeated(event: events.Event) -> bool:
+    return isinstance(event, events.TrustRefreshed) and event.is_repeated
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:

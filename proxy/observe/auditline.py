@@ -23,6 +23,7 @@ KINDS: Mapping[type, str] = {
     events.PolicyLoaded: "policyLoaded",
     events.StateLost: "stateLost",
     events.DistrustLifted: "distrustLifted",
+    events.TrustRefreshed: "trustRefreshed",
 }
 
 

@@ -163,6 +163,8 @@ def _drift_seen(event: events.DriftSeen) -> Line:
             "tag": event.tag,
             "pinned": str(event.pinned),
             "offered": str(event.offered),
+            "kind": event.kind,
+            **({"message": event.message} if event.message else {}),
         },
     )
 
@@ -220,6 +222,12 @@ def _distrust_lifted(event: events.DistrustLifted) -> Line:
     return "warning", "distrust-lifted", {"by": event.by}
 
 
+def _trust_refreshed(event: events.TrustRefreshed) -> Line:
+    level = {"refreshed": "info", "unchanged": "debug", "stale": "error"}.get(event.outcome, "warning")
+    fields = {"root": event.root, "outcome": event.outcome, **({"message": event.message} if event.message else {})}
+    return "debug" if event.is_repeated else level, "trust-refreshed", fields
+
+
 _LINES: dict[type, Callable[[Any], Line]] = {
     events.Answered: _answered,
     events.Judged: _judged,
@@ -232,4 +240,5 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     events.ContentRotted: _content_rotted,
     events.StateLost: _state_lost,
     events.DistrustLifted: _distrust_lifted,
+    events.TrustRefreshed: _trust_refreshed,
 }

@@ -1,15 +1,18 @@
 """Every metric, in one table; events turned into numbers.
 
 No text of a client, an upstream or a signature becomes a label (T57, CVE-2026-49835): a label's value is a word of the
-table or the name of a configured upstream, and anything else is `other`. So the number of series never grows with use.
+table, or the name of an upstream or a trust root that the operator configured, and anything else is `other`. So the
+number of series never grows with use.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
 
 from proxy import events
 
@@ -17,10 +20,12 @@ _OTHER = "other"
 _KINDS = ("manifest", "blob", "referrers", "tags", "ping", _OTHER)
 _OUTCOMES = ("hit", "miss", "coalesced", "denied", "inconclusive", "absent", "upstream", "storage", "client", _OTHER)
 _FILLS = ("stored", "mismatch", "failed", "stopped", _OTHER)
-_ASKED = ("manifest", "blob", "referrers", "tags", "token", _OTHER)
+_ASKED = ("manifest", "blob", "referrers", "tags", "token", "document", _OTHER)
 _STATUS = ("none", "1xx", "2xx", "3xx", "4xx", "5xx", _OTHER)
 _REASONS = ("not-allowed", "unverified", "pin", "condition", "revoked", "inconclusive", _OTHER)
 _UPSTREAMS = ("each upstream in pratique.yaml", _OTHER)
+_ROOTS = ("each trust root of the policy", _OTHER)
+_DRIFTS = ("digest", "rollback", "regression", _OTHER)
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 300.0)
@@ -58,7 +63,9 @@ METRICS: Mapping[str, Metric] = {
         "counter", "Pins set or moved.", {"cause": ("first", "follow", "confirm", "restore", _OTHER)}
     ),
     "pratique_drift_total": Metric(
-        "counter", "Tags seen upstream with another digest than their pin.", {"upstream": _UPSTREAMS}
+        "counter",
+        "Tags seen upstream with another digest than their pin.",
+        {"upstream": _UPSTREAMS, "kind": _DRIFTS},
     ),
     "pratique_fills_total": Metric("counter", "Transfers into the content store that ended.", {"outcome": _FILLS}),
     "pratique_fill_bytes_total": Metric("counter", "Bytes that fills received."),
@@ -86,9 +93,30 @@ METRICS: Mapping[str, Metric] = {
     "pratique_content_blobs": Metric("gauge", "Blobs in the content store."),
     "pratique_state_lost_total": Metric("counter", "Starts that found content but no state."),
     "pratique_state_distrusted": Metric("gauge", "1 while tags without a pin wait for `pratique pin confirm`."),
+    "pratique_trust_refresh_total": Metric(
+        "counter",
+        "Trust roots asked for by TUF, each time; failed keeps the old one, stale is one past its maxAge.",
+        {"root": _ROOTS, "outcome": ("refreshed", "unchanged", "failed", "stale", _OTHER)},
+    ),
+    "pratique_trust_root_age_seconds": Metric(
+        "gauge", "Since a trust root was refreshed, or where it never was, since it was shipped.", {"root": _ROOTS}
+    ),
+    "pratique_trust_root_ends_timestamp_seconds": Metric(
+        "gauge",
+        "When nothing new can be verified by a trust root, unless it is refreshed; absent: it has no end.",
+        {"root": _ROOTS},
+    ),
     "pratique_event_loop_lag_seconds": Metric("histogram", "How late the event loop woke a sleeper.", buckets=_FAST),
     "pratique_build_info": Metric("gauge", "Always 1; the version that runs.", {"version": ("the running version",)}),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RootTimes:
+    """Of one trust root: seconds since it was refreshed, and when it ends (seconds since the epoch); None: neither."""
+
+    age: float | None
+    ends: float | None
 
 
 class Metrics:
@@ -100,7 +128,11 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of no use to anyone here
         self._upstreams = upstreams
         self._registry = CollectorRegistry()
-        self._made = {name: _make(name, metric, self._registry) for name, metric in METRICS.items()}
+        self._roots: Callable[[], Mapping[str, RootTimes]] = dict
+        self._made = {
+            name: _make(name, metric, self._registry) for name, metric in METRICS.items() if name not in _OF_ROOTS
+        }
+        self._registry.register(_Roots(lambda: self._roots()))  # noqa: PLW0108 — `_roots` is replaced later
         self._series: dict[tuple[str, ...], Any] = {}
         self._recorders: dict[type, Callable[[Any], None]] = {
             events.Answered: self._answered,
@@ -114,6 +146,7 @@ class Metrics:
             events.ContentRotted: self._content_rotted,
             events.StateLost: self._state_lost,
             events.DistrustLifted: self._distrust_lifted,
+            events.TrustRefreshed: self._trust_refreshed,
         }
         self._made["pratique_build_info"].labels(version).set(1)
 
@@ -131,6 +164,10 @@ class Metrics:
         """Both are asked at each render; they answer at once, from memory."""
         self._of("pratique_content_bytes").set_function(stored_bytes)
         self._of("pratique_content_blobs").set_function(stored_blobs)
+
+    def watch_roots(self, roots: Callable[[], Mapping[str, RootTimes]]) -> None:
+        """`roots` is asked at each render, and answers at once: the trust roots of the policy that stands, by name."""
+        self._roots = roots
 
     def set_distrusted(self, distrusted: bool) -> None:  # noqa: FBT001 - the only thing there is to say
         self._of("pratique_state_distrusted").set(distrusted)
@@ -157,7 +194,7 @@ class Metrics:
         self._of("pratique_pins_moved_total", event.cause).inc()
 
     def _drift_seen(self, event: events.DriftSeen) -> None:
-        self._of("pratique_drift_total", event.repository.upstream).inc()
+        self._of("pratique_drift_total", event.repository.upstream, event.kind).inc()
 
     def _fill_ended(self, event: events.FillEnded) -> None:
         self._of("pratique_fills_total", event.outcome).inc()
@@ -186,6 +223,9 @@ class Metrics:
     def _distrust_lifted(self, _: events.DistrustLifted) -> None:
         self.set_distrusted(False)
 
+    def _trust_refreshed(self, event: events.TrustRefreshed) -> None:
+        self._of("pratique_trust_refresh_total", event.root, event.outcome).inc()
+
     def _of(self, name: str, *values: str) -> Any:
         """The series of these label values, each of them bounded. Bounded first: what is remembered is bounded too."""
         labels = METRICS[name].labels
@@ -197,8 +237,31 @@ class Metrics:
         return series
 
     def _bounded(self, value: str, allowed: tuple[str, ...]) -> str:
-        known = value in self._upstreams if allowed is _UPSTREAMS else value in allowed
-        return value if known else _OTHER
+        known = self._upstreams if allowed is _UPSTREAMS else self._roots() if allowed is _ROOTS else allowed
+        return value if value in known else _OTHER
+
+
+_OF_ROOTS: Mapping[str, Callable[[RootTimes], float | None]] = {
+    "pratique_trust_root_age_seconds": lambda times: times.age,
+    "pratique_trust_root_ends_timestamp_seconds": lambda times: times.ends,
+}
+
+
+class _Roots(Collector):
+    """Made at each render: a root that a new policy does not name any more leaves no series behind."""
+
+    def __init__(self, roots: Callable[[], Mapping[str, RootTimes]]) -> None:
+        self._ask = roots
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        roots = self._ask()
+        for name, times in _OF_ROOTS.items():
+            family = GaugeMetricFamily(name, METRICS[name].help, labels=["root"])
+            for root, each in sorted(roots.items()):
+                value = times(each)
+                if value is not None:
+                    family.add_metric([root], value)
+            yield family
 
 
 def table() -> str:

@@ -1,18 +1,15 @@
-"""The composition root: the one place that names a backend. It builds, starts, reloads and stops; it decides nothing."""
+"""A running proxy: it builds, starts, reloads and stops; it decides nothing."""
 
 import asyncio
 import contextlib
-import fcntl
-import os
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from proxy import __version__
+from proxy.bootstrap.assembly import FILLS_AHEAD, Pipeline, build_pipeline
+from proxy.bootstrap.directory import data_directory
 from proxy.config.layout import Config
-from proxy.config.policy import LoadedPolicy, load_policy
+from proxy.config.policy import LoadedPolicy, load_policy, renewed
 from proxy.content.filesystem import FilesystemStore
 from proxy.content.store import ContentStore
 from proxy.errors import ConfigError, StorageError
@@ -20,156 +17,38 @@ from proxy.events import ContentRotted, Event, PinMoved, PolicyLoaded, StateLost
 from proxy.observe import audit as audits
 from proxy.observe.audit import Audit
 from proxy.observe.logs import log_event, say
-from proxy.observe.metrics import Metrics
+from proxy.observe.metrics import Metrics, RootTimes
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
-from proxy.pipeline.ahead import Ahead
 from proxy.pipeline.clock import Clock, SystemClock
-from proxy.pipeline.decisions import Decisions
-from proxy.pipeline.drift import DriftWatch
-from proxy.pipeline.fill import Fills
-from proxy.pipeline.gather import Gatherer
-from proxy.pipeline.judge import Judge
-from proxy.pipeline.lineage import Lineage
-from proxy.pipeline.manifests import Manifests
-from proxy.pipeline.parentage import Parentage
-from proxy.pipeline.pins import Pins
-from proxy.pipeline.pull import Pull, Rooms
-from proxy.pipeline.referrers import Witnesses
-from proxy.pipeline.refusals import Refusals
-from proxy.pipeline.resolve import Resolver
-from proxy.pipeline.search import Finder
-from proxy.pipeline.standing import Regime
-from proxy.pipeline.table import Table
-from proxy.state.memory import MemoryStore
+from proxy.pipeline.court.refreshing import Believed, Refresher
 from proxy.state.sqlite import SqliteStore
 from proxy.state.store import StateStore
+from proxy.trust.held import HeldRoots
+from proxy.trust.horizon import lifetime
+from proxy.upstream.fetcher import Fetcher
 from proxy.upstream.registry import Limits, Upstreams
 from proxy.web.app import Front
 
-_FILLS_AHEAD = 4  # transfers begun before a client asks, at once
 _LAG_SECONDS = 0.5  # how often the loop's lag is sampled
-_PATIENCE = 0.25  # of the time that a client waits: so long a tag that has a pin waits for its upstream
 _MEASURE_SECONDS = 60.0  # how often the content directory is counted
 _FLUSH_SECONDS = 1.0  # how long the audit may be behind the disk
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """Everything that a pull works with, and what a command may look into."""
-
-    pull: Pull
-    rooms: Rooms
-    pins: Pins
-    drift: DriftWatch
-    decisions: Decisions
-    regime: Regime
-
-
-def build_pipeline(
-    config: Config,
-    loaded: LoadedPolicy,
-    *,
-    content: ContentStore,
-    state: StateStore,
-    upstreams: Upstreams,
-    emit: Callable[[Event], None],
-    moved: Callable[[PinMoved], Awaitable[None]] | None = None,
-    clock: Clock | None = None,
-    fills_ahead: int = _FILLS_AHEAD,
-) -> Pipeline:
-    """Put the rooms together. Nothing runs until something is asked of them."""
-
-    async def said(event: PinMoved) -> None:
-        emit(event)
-
-    clock = clock or SystemClock()
-    regime = Regime(loaded.policy, loaded.material, loaded.lock)
-    parentage = Parentage(state)
-    decisions = Decisions(state)
-    table = Table()
-    pins = Pins(state, moved or said, changed=table.drop)
-    manifests = Manifests(content, upstreams, parentage)
-    witnesses = Witnesses(content, upstreams, parentage, state, clock)
-    gatherer = Gatherer(content, upstreams, parentage, witnesses)
-    judge = Judge(regime, manifests, gatherer, decisions, parentage, clock, emit)
-    lineage = Lineage(regime, parentage, judge, manifests)
-    fills = Fills(content, upstreams, emit)
-    ahead = Ahead(regime, fills, fills_at_once=fills_ahead)
-    regime.on_change(table.drop)
-    rooms = Rooms(
-        regime=regime,
-        upstreams=upstreams,
-        manifests=manifests,
-        parentage=parentage,
-        judge=judge,
-        lineage=lineage,
-        finder=Finder(regime, upstreams, manifests, parentage, lineage, judge, pins),
-        resolver=Resolver(
-            regime, manifests, judge, pins, clock, emit, patience=config.limits.request_seconds * _PATIENCE
-        ),
-        witnesses=witnesses,
-        fills=fills,
-        ahead=ahead,
-        refusals=Refusals(state, emit, clock),
-        table=table,
-        clock=clock,
-    )
-    pull = Pull(
-        rooms,
-        request_seconds=config.limits.request_seconds,
-        gather_seconds=config.limits.gather_seconds,
-    )
-    ahead.admit_child = pull.admit_ahead
-    drift = DriftWatch(regime, upstreams, manifests, judge, pins, clock, emit)
-    return Pipeline(pull, rooms, pins, drift, decisions, regime)
-
-
-@contextlib.asynccontextmanager
-async def passing_pipeline(config: Config, loaded: LoadedPolicy) -> AsyncIterator[Pipeline]:
-    """A pipeline that keeps nothing, for a command that judges once: a state in memory, a folder that ends with it."""
-    with tempfile.TemporaryDirectory(prefix="pratique-") as folder:
-        content = FilesystemStore(Path(folder), rotted=lambda _digest, _what: None)
-        limits = Limits(stall=config.limits.stall_seconds)
-        upstreams = Upstreams(config.upstreams, default=config.default_upstream, emit=_unheard, limits=limits)
-        pipeline = build_pipeline(
-            config, loaded, content=content, state=MemoryStore(), upstreams=upstreams, emit=_unheard, fills_ahead=0
-        )
-        try:
-            yield pipeline
-        finally:
-            await pipeline.pull.close()
-            await pipeline.rooms.fills.close()
-            await upstreams.close()
-            content.close()
-
-
-@contextlib.asynccontextmanager
-async def opened_state(config: Config, *, read_only: bool = True) -> AsyncIterator[StateStore]:
-    """The state as commands see it, beside a running proxy, which notices what was written.
-
-    Raise StorageError where the proxy has not made one yet: a state made here would hide that one was lost.
-    """
-    if not config.state_file.exists():
-        raise StorageError(f"there is no state yet at {config.state_file}; `pratique serve` makes it")
-    store = await SqliteStore.open(config.state_file, read_only=read_only)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 class Proxy:
     """A running proxy. `start` returns when it answers; `stop` drains. One for each data directory."""
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, fills_ahead: int = _FILLS_AHEAD) -> None:
+    def __init__(self, config: Config, *, clock: Clock | None = None, fills_ahead: int = FILLS_AHEAD) -> None:
         self.config = config
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._fills_ahead = fills_ahead
         self.metrics = Metrics(upstreams=frozenset(config.upstreams), version=__version__)
         self.audit = Audit(config.audit_folder)
         self.pipeline: Pipeline
         self.front: Front
+        self.refresher: Refresher
+        self._held = HeldRoots(config.trust_folder)
+        self._loaded: LoadedPolicy
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self._is_ready = False
@@ -189,8 +68,9 @@ class Proxy:
 
     async def _start(self) -> None:
         config = self.config
-        loaded = load_policy(config, now=datetime.now(UTC))
-        self._stack.enter_context(_data_directory(config.data))
+        self._stack.enter_context(data_directory(config.data))
+        loaded = load_with_held(config, self._held, self._clock)
+        self._loaded = loaded
         state = await SqliteStore.open(config.state_file)
         self._stack.push_async_callback(state.close)
         content = FilesystemStore(
@@ -205,6 +85,8 @@ class Proxy:
             limits=Limits(stall=config.limits.stall_seconds),
         )
         self._stack.push_async_callback(upstreams.close)
+        fetcher = Fetcher(config.upstreams, emit=self.emit)
+        self._stack.push_async_callback(fetcher.close)
         self._stack.push_async_callback(self._close_audit)
         self.pipeline = build_pipeline(
             config,
@@ -216,15 +98,27 @@ class Proxy:
             moved=self._moved,
             clock=self._clock,
             fills_ahead=self._fills_ahead,
+            fetcher=fetcher,
+            keeps_cases=True,
         )
+        self.refresher = Refresher(self._believed, self._held, fetcher, self._clock, self.emit, renew=self._renew_trust)
+        self.metrics.watch_roots(self._root_times)
         self.emit(PolicyLoaded("loaded", len(loaded.policy.rules), _said(loaded)))
         await self._recover_pins(state, content)
         self._stack.push_async_callback(self.pipeline.rooms.fills.close)
+        self._stack.push_async_callback(self.pipeline.bench.close)
+        if self.pipeline.cases is not None:
+            self._stack.push_async_callback(self.pipeline.cases.close)
         self._stack.push_async_callback(self.pipeline.pull.close)
         self.pipeline.rooms.ahead.start()
         self._stack.push_async_callback(self.pipeline.rooms.ahead.close)
         self._begin(
-            self.pipeline.drift.run(), self._watch(state), self._measure(content), self._sample(), self._flush()
+            self.refresher.run(),
+            self.pipeline.drift.run(),
+            self._watch(state),
+            self._measure(content),
+            self._sample(),
+            self._flush(),
         )
         self._stack.push_async_callback(self._end_tasks)
         self.front = Front(
@@ -261,13 +155,37 @@ class Proxy:
     def reload(self) -> None:
         """Load policy, keys and lock again: all of it from the next request on, or none of it and the old one stays."""
         try:
-            loaded = load_policy(self.config, now=datetime.now(UTC))
+            loaded = load_with_held(self.config, self._held, self._clock)
         except ConfigError as error:
             rules = len(self.pipeline.regime.current.policy.rules)
             self.emit(PolicyLoaded("kept", rules, "; ".join(error.problems)))
             return
-        self.pipeline.regime.replace(loaded.policy, loaded.material, loaded.lock)
+        self._loaded = loaded
+        self.pipeline.regime.replace(loaded.policy, loaded.material, loaded.lock, loaded.snapshot)
         self.emit(PolicyLoaded("loaded", len(loaded.policy.rules), _said(loaded)))
+
+    async def _renew_trust(self) -> None:
+        """Take up the trust roots that are held now, under the same policy; a reload in the meantime took them already."""
+        loaded = self._loaded
+        try:
+            fresh = await asyncio.to_thread(lambda: renewed(loaded, now=self._clock.now(), held=self._held.all()))
+        except ConfigError as error:
+            self.emit(PolicyLoaded("kept", len(loaded.policy.rules), "; ".join(error.problems)))
+            return
+        if self._loaded is loaded:
+            self._loaded = fresh
+            self.pipeline.regime.replace(fresh.policy, fresh.material, fresh.lock, fresh.snapshot)
+
+    def _believed(self) -> Believed:
+        return Believed(self._loaded.plans, self._loaded.snapshot.roots, self._loaded.material.stale.keys())
+
+    def _root_times(self) -> dict[str, RootTimes]:
+        """Of every Sigstore root that the policy uses, for /metrics."""
+        now, roots = self._clock.now(), self._loaded.snapshot.roots
+        return {
+            name: RootTimes(*lifetime(name, held, self._loaded.material.roots.get(name), now))
+            for name, held in roots.items()
+        }
 
     async def _moved(self, event: PinMoved) -> None:
         """On the disk of the audit before the pin is answered: from there it comes back."""
@@ -346,39 +264,18 @@ class Proxy:
             await asyncio.to_thread(self.audit.close)
 
 
-@contextlib.contextmanager
-def _data_directory(folder: Path) -> Iterator[None]:
-    """Hold the data directory: two proxies on one would each believe that they fill alone."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"the data directory {folder} cannot be used: {error.strerror}; name another as `data`, or mend this one"
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"another proxy runs on {folder}; stop it, or give this one a `data` of its own"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _complain(task: asyncio.Task[None]) -> None:
     """What runs in the background ends with the proxy; anything earlier is a defect of ours, and must be seen."""
     if not task.cancelled() and (error := task.exception()) is not None:
         say("background-ended", level="error", message=f"{type(error).__name__}: {error}")
 
 
-def _unheard(_event: Event) -> None:
-    """Nobody counts or logs what a command does for itself."""
-
-
 def _said(loaded: LoadedPolicy) -> str:
     if loaded.policy.is_empty:
         return "the policy permits nothing: every pull is refused; add a rule under images"
     return f"rules: {len(loaded.policy.rules)}, signers: {len(loaded.policy.signers)}"
+
+
+def load_with_held(config: Config, held: HeldRoots, clock: Clock) -> LoadedPolicy:
+    """Policy, keys and roots as they are now, each root the newest good one; raise ConfigError with all that is wrong."""
+    return load_policy(config, now=clock.now(), held=held.all())
