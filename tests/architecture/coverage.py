@@ -66,7 +66,19 @@ def _cli(*names: str) -> tuple[str, ...]:
     return _in("integration/test_cli", *names)
 
 
-_MISTAKE = _in("unit/policy/test_document", "t27_a_mistake_in_a_field_is_refused_with_line_and_remedy")
+def _attestations(*names: str) -> tuple[str, ...]:
+    return _in("unit/policy/words/test_attestations", *names)
+
+
+def _roots(*names: str) -> tuple[str, ...]:
+    return _in("unit/policy/words/test_roots", *names)
+
+
+def _signers(*names: str) -> tuple[str, ...]:
+    return _in("unit/policy/who/test_signers", *names)
+
+
+_MISTAKE = _in("unit/policy/words/test_document", "t27_a_mistake_in_a_field_is_refused_with_line_and_remedy")
 _LATER = _in("architecture/test_fields", "t27_a_field_of_a_later_version_is_refused_where_it_stands")
 _BUDGET = _in("unit/config/test_loader", "t27_a_budget_that_is_not_enforced_yet_is_an_error_and_not_ignored")
 
@@ -98,7 +110,7 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "promise 3": (
-        *_in("unit/pipeline/test_pins", "promise_3_the_first_admitted_digest_stays"),
+        *_in("unit/pipeline/tags/test_pins", "promise_3_the_first_admitted_digest_stays"),
         *_policy(
             "promise_3_after_a_lost_state_pins_come_back_from_the_audit",
             "promise_3_without_lock_or_audit_nothing_is_trusted_anew_until_confirmed",
@@ -183,7 +195,7 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
     ),
     "T04": (
         *_hostile("t04_a_signature_blob_that_is_not_what_its_manifest_says_proves_nothing"),
-        *_in("unit/verify/test_simplesigning", "t04_a_payload_that_is_not_what_its_digest_names_is_rejected"),
+        *_in("unit/verify/formats/test_simplesigning", "t04_a_payload_that_is_not_what_its_digest_names_is_rejected"),
     ),
     "T05": (
         *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
@@ -203,7 +215,7 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
             "t06_what_parsers_could_read_differently_is_refused",
             "t06_megabytes_of_hostile_nesting_end_without_recursion",
         ),
-        *_in("unit/verify/test_simplesigning", "t06_a_key_that_stands_twice_is_rejected_though_it_is_signed"),
+        *_in("unit/verify/formats/test_simplesigning", "t06_a_key_that_stands_twice_is_rejected_though_it_is_signed"),
     ),
     "T07": (
         *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
@@ -239,15 +251,18 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
             "unit/policy/test_requirements",
             "t11_the_same_signer_with_another_product_is_denied_and_told_the_line_that_would_admit_it",
         ),
-        *_in("unit/verify/test_simplesigning", "t11_a_signature_of_another_image_is_rejected_with_its_digest"),
+        *_in("unit/verify/formats/test_simplesigning", "t11_a_signature_of_another_image_is_rejected_with_its_digest"),
     ),
     "T20": (
-        *_in("unit/verify/test_simplesigning", "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at"),
+        *_in(
+            "unit/verify/formats/test_simplesigning",
+            "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at",
+        ),
         *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
     ),
-    "T21": _in("unit/verify/test_simplesigning", "t21_a_signature_by_a_certificate_says_so"),
+    "T21": _in("unit/verify/formats/test_simplesigning", "t21_a_signature_by_a_certificate_says_so"),
     "T22": (
-        *_in("unit/verify/test_simplesigning", "t22_a_payload_of_another_type_is_rejected"),
+        *_in("unit/verify/formats/test_simplesigning", "t22_a_payload_of_another_type_is_rejected"),
         *_in(
             "unit/policy/test_requirements",
             "t22_t23_evidence_of_another_kind_signer_subject_or_no_name_counts_for_nothing",
@@ -260,12 +275,12 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
             "t23_an_empty_requirement_tree_never_passes",
         ),
         *_in("unit/policy/test_evaluate", "t23_nothing_is_allowed_where_no_evidence_passes"),
-        *_in("unit/policy/test_document", "t23_what_is_written_and_empty_is_never_read_as_any"),
+        *_in("unit/policy/words/test_document", "t23_what_is_written_and_empty_is_never_read_as_any"),
     ),
     "T24": (
         *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
         *_in(
-            "unit/verify/test_simplesigning",
+            "unit/verify/formats/test_simplesigning",
             "t24_a_signature_by_an_unknown_key_is_rejected_once_whatever_the_number_of_signers",
             "t24_a_layer_without_a_signature_is_rejected",
             "t24_a_signature_that_is_not_base64_is_rejected",
@@ -274,11 +289,15 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
     "T27": (
         *_MISTAKE,
         *_in(
-            "unit/policy/test_document",
+            "unit/policy/words/test_document",
             "t27_every_field_of_the_schema_has_a_mistake_above",
             "t27_an_unknown_field_is_refused_and_told_what_was_meant",
         ),
-        *_in("unit/policy/test_unsupported", "t27_an_unsupported_word_is_a_load_error_that_says_so"),
+        *_in(
+            "unit/policy/words/test_attestations",
+            "t27_every_fact_can_be_asked_for_by_its_type_and_by_no_other",
+            "t27_a_fact_that_no_value_is_compared_with_is_an_error_and_not_ignored",
+        ),
         *_in("unit/config/test_loader", "t27_what_this_version_cannot_honour_is_an_error_that_says_so"),
         *_in("unit/test_settings", "t27_an_unknown_field_is_an_error_and_told_what_was_meant"),
     ),
@@ -298,12 +317,12 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
             "t30_one_signer_twice_counts_once",
         ),
         *_in("unit/verify/test_prove", "t30_the_same_signature_in_two_places_counts_once_and_the_tag_is_named"),
-        *_in("unit/policy/test_meaning", "t30_at_least_over_fewer_distinct_keys_can_never_pass_and_is_refused"),
+        *_in("unit/policy/who/test_voices", "t30_at_least_over_fewer_distinct_keys_can_never_pass_and_is_refused"),
         *_MISTAKE,
     ),
     "T31": (
         *_in(
-            "unit/verify/test_simplesigning",
+            "unit/verify/formats/test_simplesigning",
             "t31_a_bare_keys_window_is_compared_with_now",
             "t31_a_retired_signer_does_not_silence_one_who_may_speak",
         ),
@@ -321,7 +340,7 @@ _ATTACKS: Mapping[str, tuple[str, ...]] = {
     ),
     "T41": (
         *_hostile("t41_a_referrer_of_the_right_type_with_junk_in_it_is_no_evidence"),
-        *_in("unit/verify/test_simplesigning", "t41_a_layer_of_another_type_is_not_a_signature"),
+        *_in("unit/verify/formats/test_simplesigning", "t41_a_layer_of_another_type_is_not_a_signature"),
     ),
     "T50": (
         *_hostile(
@@ -664,7 +683,68 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
 _POLICY: Mapping[str, tuple[str, ...]] = {
     "version": _MISTAKE,
     "mode": _in("unit/policy/test_evaluate", "the_policy_mode_holds_where_the_rule_says_none"),
+    "trustRoots": _roots("the_shipped_roots_need_no_entry_and_cannot_be_replaced"),
+    "trustRoots.<name>.file": _roots("a_root_from_a_file_is_pinned_by_its_hash"),
+    "trustRoots.<name>.sha256": (*_MISTAKE, *_roots("a_root_from_a_file_is_pinned_by_its_hash")),
+    "trustRoots.<name>.tuf": _roots("an_address_is_https_or_this_host", "any_other_address_is_refused"),
+    "trustRoots.<name>.root": (*_MISTAKE, *_roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise")),
+    "trustRoots.<name>.refresh": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
+    "trustRoots.<name>.maxAge": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
+    "trustRoots.<name>.certificates": _roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+    "trustRoots.<name>.timestamps": (
+        *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+        *_in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
+    ),
+    "trustRoots.<name>.revocation": (
+        *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+        *_in(
+            "unit/verify/certificates/test_revocation",
+            "t34_unreachable_is_refused_under_enforce_warned_of_under_log_and_nothing_under_skip",
+        ),
+    ),
+    "trustRoots.<name>.hosts": (
+        *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+        *_in(
+            "unit/verify/certificates/test_revocation", "t58_nothing_is_wanted_of_a_host_that_the_operator_did_not_name"
+        ),
+    ),
+    "trustRoots.<name>.crls": (
+        *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+        *_in("unit/verify/certificates/test_revocation", "a_crl_that_the_operator_gave_answers_without_a_network"),
+    ),
     "signers": _in("unit/config/test_policy", "a_signers_word_meets_its_key"),
+    "signers.<name>.parameters": _signers("a_preset_may_have_parameters"),
+    "signers.<name>.timestamp": _signers("a_key_says_what_must_stand_beside_its_signature"),
+    "signers.<name>.trustRoot": _signers(
+        "a_key_says_what_must_stand_beside_its_signature",
+        "an_identity_stands_under_sigstore_unless_it_says_otherwise",
+    ),
+    "signers.<name>.issuer": (
+        *_signers("an_identity_stands_under_sigstore_unless_it_says_otherwise"),
+        *_in("unit/policy/who/test_identities", "t28_an_issuer_is_compared_exactly_and_is_no_pattern"),
+    ),
+    "signers.<name>.subject": (
+        *_in("unit/policy/who/test_identities", "t28_a_subject_that_whoever_comes_has_is_refused"),
+        *_in("unit/policy/test_match", "t28_an_identity_is_matched_whole_or_not_at_all"),
+        *_in("unit/policy/who/test_distinguished", "a_subject_is_read_attribute_by_attribute"),
+    ),
+    "signers.<name>.subjectRegex": (
+        *_in("unit/policy/who/test_identities", "t28_an_expression_that_whoever_comes_matches_is_refused"),
+        *_in(
+            "unit/policy/test_match",
+            "t28_an_identity_is_matched_whole_or_not_at_all",
+            "t52_a_users_expression_runs_in_linear_time",
+        ),
+    ),
+    "signers.<name>.extensions": (
+        *_signers("extensions_are_asked_by_fulcios_names"),
+        *_in("unit/policy/who/test_identities", "an_extension_is_known_by_fulcios_name_alone"),
+    ),
+    "signers.<name>.github": _signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
+    "signers.<name>.workflow": _signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
+    "signers.<name>.ref": _signers("the_github_shorthand_takes_any_ref_of_its_workflow_and_another_root"),
+    "signers.<name>.x509": _signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
+    "signers.<name>.san": _signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
     "signers.<name>.key": _in(
         "unit/config/test_policy",
         "key_files_are_relative_to_the_policy_and_not_to_the_configuration",
@@ -672,12 +752,17 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     ),
     "signers.<name>.log": (
         *_MISTAKE,
-        *_in("unit/verify/test_simplesigning", "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at"),
+        *_in(
+            "unit/verify/formats/test_simplesigning",
+            "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at",
+        ),
     ),
-    "signers.<name>.hash": _in("unit/verify/test_simplesigning", "the_publishers_own_hash_is_used_alone"),
-    "signers.<name>.validFrom": _in("unit/verify/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
+    "signers.<name>.hash": _in("unit/verify/formats/test_simplesigning", "the_publishers_own_hash_is_used_alone"),
+    "signers.<name>.validFrom": _in(
+        "unit/verify/formats/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"
+    ),
     "signers.<name>.validUntil": (
-        *_in("unit/verify/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
+        *_in("unit/verify/formats/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
         *_in("unit/policy/test_requirements", "t31_a_bare_key_is_held_against_now"),
     ),
     "signers.<name>.preset": _in(
@@ -688,7 +773,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "images": _pull("the_empty_policy_denies_everything_and_says_so"),
     "images[].match": (
         *_in("unit/policy/test_evaluate", "the_most_specific_rule_governs", "nothing_that_matches_is_a_deny"),
-        *_in("unit/policy/test_meaning", "two_rules_of_equal_specificity_that_can_match_one_name_are_refused"),
+        *_in("unit/policy/words/test_meaning", "two_rules_of_equal_specificity_that_can_match_one_name_are_refused"),
     ),
     "images[].mode": _policy(
         "warn_serves_what_only_fails_require_and_records_it_without_a_pin",
@@ -718,20 +803,79 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "images[].require[].of": _policy("t30_at_least_counts_distinct_keys"),
     "images[].require[].name": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
     "images[].signedAs": _pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
+    "images[].require[].covers": _in(
+        "unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"
+    ),
+    "images[].require[].attestation": (
+        *_attestations("an_alias_means_its_predicate_types_and_a_uri_itself"),
+        *_in("unit/policy/words/test_asking", "signatures_attestations_and_digests_may_be_counted"),
+    ),
+    "images[].require[].by": (
+        *_MISTAKE,
+        *_in("unit/policy/words/test_asking", "everybody_whose_word_counts_is_a_signer_of_the_rule"),
+    ),
+    "images[].require[].where": (
+        *_attestations(
+            "t27_every_fact_can_be_asked_for_by_its_type_and_by_no_other",
+            "t23_an_empty_where_is_never_read_as_any",
+        ),
+        *_in(
+            "unit/policy/checks/test_where", "numbers_are_compared_as_they_are_written", "t28_a_text_is_matched_whole"
+        ),
+    ),
+    "images[].require[].condition": (
+        *_attestations("a_uri_without_a_reader_is_asked_by_a_condition_over_its_predicate"),
+        *_in("unit/policy/checks/test_conditions", "what_is_no_condition_is_refused_at_load_with_a_sentence"),
+    ),
+    "images[].require[].maxAge": _in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
+    "images[].require[].grace": _attestations("all_that_an_attestation_can_be_asked"),
+    "images[].require[].levels": _attestations("levels_are_given_to_builders_in_the_order_of_the_file"),
+    "images[].require[].vex": _attestations("all_that_an_attestation_can_be_asked"),
+    "images[].require[].image": _in(
+        "unit/policy/words/test_asking",
+        "each_kind_is_read_as_its_own_requirement",
+        "what_has_no_identity_is_not_counted",
+    ),
+    "images[].require[].image.maxAge": _attestations("all_that_the_image_itself_can_be_asked"),
+    "images[].require[].image.where": _attestations(
+        "all_that_the_image_itself_can_be_asked", "t23_an_empty_where_is_never_read_as_any"
+    ),
+    "images[].require[].image.condition": _attestations("all_that_the_image_itself_can_be_asked"),
+    "images[].base": _in(
+        "unit/policy/words/test_meaning", "a_decision_changes_with_all_that_may_decide_about_its_base"
+    ),
+    "images[].base.require": _in(
+        "unit/policy/words/test_meaning",
+        "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule",
+        "whoever_may_speak_for_a_base_counts_as_a_signer_of_the_rule",
+    ),
+    "images[].base.rule": _in(
+        "unit/policy/words/test_meaning", "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule"
+    ),
+    "images[].evidenceFrom": _in(
+        "unit/policy/words/test_entries",
+        "evidence_may_be_looked_for_elsewhere",
+        "t39_a_place_that_is_no_repository_is_refused",
+    ),
+    "images[].recheck": _in(
+        "unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"
+    ),
+    "images[].after": _in(
+        "unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"
+    ),
     "images[].covers": (
-        *_in("unit/policy/test_unsupported", "what_is_done_anyway_may_be_written"),
+        *_in("unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"),
         *_pull("an_index_admits_its_children_and_their_blobs_and_nothing_else"),
     ),
-    "images[].rollback": _in(
-        "unit/policy/test_unsupported",
-        "what_is_done_anyway_may_be_written",
-        "t12_t27_a_value_that_is_not_acted_on_is_a_load_error",
+    "images[].rollback": (
+        *_in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
+        *_in(
+            "unit/policy/who/test_voices",
+            "a_time_is_asked_only_of_who_can_prove_one",
+            "one_requirement_that_always_tells_a_time_is_enough_for_rollback",
+        ),
     ),
-    "images[].regression": _in(
-        "unit/policy/test_unsupported",
-        "what_is_done_anyway_may_be_written",
-        "t12_t27_a_value_that_is_not_acted_on_is_a_load_error",
-    ),
+    "images[].regression": _in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
     "exceptions": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
     "exceptions[].match": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_its_names_alone"),
     "exceptions[].digest": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_one_digest_alone"),
@@ -749,7 +893,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in("unit/policy/test_exceptions", "an_exception_waives_what_it_names_and_says_so"),
     ),
     "exceptions[].until": (
-        *_in("unit/policy/test_meaning", "an_exception_ends_within_thirty_days_of_the_load"),
+        *_in("unit/policy/words/test_grants", "an_exception_ends_within_thirty_days_of_the_load"),
         *_in("unit/policy/test_exceptions", "an_exception_ends_while_the_policy_stands"),
     ),
     "revoked": _in("unit/policy/test_evaluate", "revoked_wins_over_rule_evidence_and_is_told_with_its_reason"),
@@ -757,6 +901,17 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "revoked[].key": (
         *_pull("t62_a_revoked_key_is_believed_no_more"),
         *_in("unit/config/test_policy", "a_revoked_key_by_its_spki_is_the_same"),
+    ),
+    "revoked[].issuer": _in(
+        "unit/policy/words/test_revocations",
+        "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons",
+        "a_whole_issuer_may_be_revoked_when_it_is_said",
+    ),
+    "revoked[].subject": _in(
+        "unit/policy/words/test_revocations", "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons"
+    ),
+    "revoked[].subjectRegex": _in(
+        "unit/policy/words/test_revocations", "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons"
     ),
     "revoked[].reason": _pull("t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs"),
 }

@@ -9,7 +9,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from proxy.config.layout import ConfigFile
-from proxy.policy.written import PolicyDocument
+from proxy.policy.words.written import PolicyDocument
+
+_BASE = "images[].base.require[]."
 
 
 def pratique_fields() -> frozenset[str]:
@@ -17,7 +19,8 @@ def pratique_fields() -> frozenset[str]:
 
 
 def policy_fields() -> frozenset[str]:
-    return frozenset(_paths(PolicyDocument, "", ()))
+    fields = frozenset(_paths(PolicyDocument, "", ()))
+    return frozenset(field for field in fields if not field.startswith(_BASE))  # a base's requirement is a requirement
 
 
 def _paths(model: type[BaseModel], prefix: str, above: tuple[type, ...]) -> Iterator[str]:

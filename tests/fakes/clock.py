@@ -12,6 +12,9 @@ class HandClock:
     def now(self) -> datetime:
         return self._now
 
+    def seen(self, proved: datetime | None) -> None:
+        """A hand-made now stays where it was put."""
+
     def __call__(self) -> float:
         return self._now.timestamp()
 
@@ -27,6 +30,9 @@ class OffsetClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
+
+    def seen(self, proved: datetime | None) -> None:
+        """The offset is the test's, and stays."""
 
     def forward(self, **span: float) -> None:
         self.offset += timedelta(**span)

@@ -8,7 +8,8 @@
         … ask upstream.url …
         assert upstream.count("manifest") == 2                 # also .requests (each a Seen), .sent("blob") in bytes
 
-Kinds of requests: ping, manifest, blob, referrers, tags, token, storage (where blob redirects lead), other.
+Kinds of requests: ping, manifest, blob, referrers, tags, token, storage (where blob redirects lead), attestations
+(GitHub's API: `put_attestation`), other.
 
 Knobs (`upstream.knobs.<name>`; all may be turned at any time; `Knobs` says what each does and what it starts as):
     who may ask     auth, users, is_anonymous_allowed, realm, challenge, is_ngc, token_methods, token_seconds, token_field, token_body
@@ -16,7 +17,8 @@ Knobs (`upstream.knobs.<name>`; all may be turned at any time; `Knobs` says what
     lying           sequences, swapped, digest_header, content_type, content_encoding, etag
     broken bodies   cut_at + cut_times, hold_at + hold, rate, chunk, has_length, extra_length, flood_kinds, ignores_range
     elsewhere       redirect (a status) + redirect_to (a base URL; None is ourselves), redirect_kinds, location
-    listings        page, link, has_referrers_api, referrers_status, referrers_type, extra_referrers
+    listings        page, link, has_referrers_api, referrers_status, referrers_type, extra_referrers, lists_nothing
+    quirks          fallback_is_subject (GHCR, GitLab), missing_by_digest (registry.k8s.io), api_token (GitHub)
 """
 
 import asyncio
@@ -38,6 +40,8 @@ from proxy.oci.digest import Digest
 INDEX = "application/vnd.oci.image.index.v1+json"
 DATA_KINDS = frozenset({"ping", "manifest", "blob", "referrers", "tags"})
 _ROUTE = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs|referrers|tags)/(?P<reference>[^/]+)")
+_ATTESTATIONS = re.compile(r"/(?P<name>(?:repos/[^/]+/[^/]+)|(?:orgs|users)/[^/]+)/attestations/(?P<subject>[^/]+)")
+_FALLBACK = re.compile(r"(sha256|sha512)-([0-9a-f]{64,128})")
 _KINDS = {"manifests": "manifest", "blobs": "blob", "referrers": "referrers", "tags": "tags"}
 
 
@@ -121,6 +125,12 @@ class Knobs:
     referrers_status: int | None = None
     referrers_type: str = INDEX
     extra_referrers: list[dict[str, Any]] = field(default_factory=list)
+    lists_nothing: bool = False  # the API is there, and its list is empty
+
+    # Quirks of one registry each.
+    fallback_is_subject: bool = False  # a fallback tag that is missing is answered with the image itself
+    missing_by_digest: set[Digest] = field(default_factory=set)  # manifests that only their tag leads to
+    api_token: str | None = None  # the Bearer token without which the attestation API says 401
 
     def fail(
         self,
@@ -158,6 +168,7 @@ class FakeRegistry:
         self.repos: dict[str, Repo] = {}
         self.requests: list[Seen] = []
         self.tokens: set[str] = set()
+        self.attestations: dict[tuple[str, Digest], list[Any]] = {}
         self.url = ""
         self._tls = tls
         self._issued = 0
@@ -188,10 +199,24 @@ class FakeRegistry:
     def tag(self, repo: str, tag: str, digest: Digest) -> None:
         self._repo(repo).tags[tag] = digest
 
-    def put_fallback(self, repo: str, subject: Digest) -> Digest:
-        """Write the fallback tag `sha256-<hex>` with everything in `repo` that names `subject`."""
-        raw = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": self._referrers(repo, subject)}).encode()
+    def put_fallback(
+        self, repo: str, subject: Digest, *, artifact_type: str | None = None, tells: bool = True
+    ) -> Digest:
+        """Write the fallback tag `sha256-<hex>` with everything in `repo` that names `subject`.
+
+        As clients write it: each entry under another `artifact_type`, or without annotations (not `tells`).
+        """
+        listed = [dict(each) for each in self._referrers(repo, subject)]
+        for each in listed:
+            each["artifactType"] = artifact_type or each["artifactType"]
+            each["annotations"] = each["annotations"] if tells else {}
+        raw = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
         return self.put_manifest(repo, raw, INDEX, f"{subject.algorithm}-{subject.hex[:64]}")
+
+    def put_attestation(self, source: str, subject: Digest, bundle: Any) -> None:
+        """Into GitHub's attestation API, at `source` (repos/<owner>/<name>); None is a bundle that lies elsewhere."""
+        entry = {"bundle": bundle, "bundle_url": "https://blobs.example/x", "repository_id": 1}
+        self.attestations.setdefault((source, subject), []).append(entry)
 
     def expire_tokens(self) -> None:
         self.tokens.clear()
@@ -250,6 +275,8 @@ class FakeRegistry:
         kind = _KINDS[found["kind"]] if found else {"/v2/": "ping", "/token": "token"}.get(path, "other")
         if path.startswith("/storage/"):
             kind = "storage"
+        if _ATTESTATIONS.fullmatch(path):
+            kind = "attestations"
         seen = Seen(kind, request.method, path, request.rel_url.raw_query_string, dict(request.headers))
         self.requests.append(seen)
         response = await self._respond(request, seen, found)
@@ -272,6 +299,8 @@ class FakeRegistry:
             return web.Response(status=knobs.redirect, headers={"Location": knobs.location or ""})
         if kind == "token":
             return await self._token(request, seen)
+        if kind == "attestations":
+            return self._attested(request, seen)
         if kind == "storage":
             digest = Digest.parse(seen.path.rpartition("/")[2])
             raw = next((repo.blobs[digest] for repo in self.repos.values() if digest in repo.blobs), None)
@@ -355,13 +384,33 @@ class FakeRegistry:
         if line:
             digest: Digest | None = line.pop(0) if len(line) > 1 else line[0]
         else:
-            digest = Digest.parse(reference) if ":" in reference else repo.tags.get(reference)
+            digest = self._found(repo, reference)
         if digest is None or digest not in repo.manifests:
             return self._error(seen, 404, "MANIFEST_UNKNOWN", "no such manifest")
         raw, media_type = repo.manifests[digest]
         if self.knobs.content_type is not None:
             media_type = self.knobs.content_type
         return await self._body(request, seen, digest, raw, media_type)
+
+    def _found(self, repo: Repo, reference: str) -> Digest | None:
+        if ":" in reference:
+            digest = Digest.parse(reference)
+            return None if digest in self.knobs.missing_by_digest else digest
+        fallback = _FALLBACK.fullmatch(reference)
+        if fallback and self.knobs.fallback_is_subject and reference not in repo.tags:
+            return Digest(fallback[1], fallback[2])
+        return repo.tags.get(reference)
+
+    def _attested(self, request: web.BaseRequest, seen: Seen) -> web.StreamResponse:
+        if self.knobs.api_token is not None and seen.authorization != f"Bearer {self.knobs.api_token}":
+            return self._error(seen, 401, "UNAUTHORIZED", "Bad credentials")
+        found = _ATTESTATIONS.fullmatch(seen.path)
+        assert found is not None
+        held = self.attestations.get((found["name"], Digest.parse(found["subject"])))
+        if held is None:
+            return self._error(seen, 404, "NOT_FOUND", "Not Found")
+        page, headers = self._paged(request, held)
+        return self._json(seen, {"attestations": page}, headers=headers)
 
     async def _blob(self, request: web.BaseRequest, seen: Seen, name: str, reference: str) -> web.StreamResponse:
         digest = Digest.parse(reference)
@@ -380,7 +429,8 @@ class FakeRegistry:
             return self._error(seen, self.knobs.referrers_status, "UNSUPPORTED", "the knob says so")
         if not self.knobs.has_referrers_api:
             return self._error(seen, 404, "UNSUPPORTED", "no referrers API")
-        listed = self._referrers(name, Digest.parse(reference)) + self.knobs.extra_referrers
+        held = [] if self.knobs.lists_nothing else self._referrers(name, Digest.parse(reference))
+        listed = held + self.knobs.extra_referrers
         page, headers = self._paged(request, listed)
         return self._json(
             seen,

@@ -15,7 +15,7 @@ from proxy.cli.app import run
 from proxy.demo.images import new_key
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
-from proxy.pipeline.pins import Pins
+from proxy.pipeline.tags.pins import Pins
 from proxy.state.sqlite import SqliteStore
 
 ZERO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

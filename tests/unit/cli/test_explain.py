@@ -14,7 +14,7 @@ from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
 from proxy.pipeline.answers import Asker
 from proxy.pipeline.clock import SystemClock
-from proxy.pipeline.decisions import Decisions
+from proxy.pipeline.court.decisions import Decisions
 from proxy.pipeline.refusals import Refusals
 from proxy.policy.decision import Check, Decision, Verdict
 from proxy.policy.pins import choose

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.observe.audit import read, restore_pins
 from proxy.oci.digest import Digest
-from proxy.pipeline.pins import Pins
+from proxy.pipeline.tags.pins import Pins
 
 A, B = (Digest.of(text) for text in (b"a", b"b"))
 IMAGE = "reg.test/acme/app:1.0"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from proxy.cli.serve import permits
-from proxy.policy.document import parse_policy
+from proxy.policy.words.document import parse_policy
 
 ZERO = datetime(2026, 1, 2, tzinfo=UTC)
 RULE = "  - { match: reg.test/x%d, require: [ { digest: [ sha256:%s ] } ]%s }\n"
