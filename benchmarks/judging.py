@@ -34,7 +34,7 @@ work. The loop's lag is the longest that a task waiting for a millisecond was la
 async def sbom(folder: pathlib.Path) -> dict[str, object]:
     """Judged in a worker by a `condition` over its components; the worker is there, as it is in a proxy that runs."""
     async with attested_house(folder, policy=sbom_policy()) as house:
-        bench = house.proxy.pipeline.court.bench
+        bench = house.proxy.pipeline.bench
         brief, standing = await large_sbom(house)
         await bench.hear(brief, standing)
         taken, lags = [], []

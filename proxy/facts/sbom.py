@@ -27,6 +27,7 @@ SPDX_VERSIONS = ("SPDX-2.2", "SPDX-2.3")
 CYCLONEDX_VERSIONS = ("1.4", "1.5", "1.6", "1.7")
 
 _NOTHING = (None, "", "NOASSERTION", "NONE")
+_KINDS_OF_SUPPLIER = ("Organization:", "Person:")
 
 
 def read_sbom(predicate: Any) -> tuple[dict[str, Any], datetime | None]:
@@ -89,21 +90,22 @@ def _components(listed: Iterable[Any], reader: Callable[[Any], dict[str, Any]]) 
 
 
 def _from_package(package: Any) -> dict[str, Any]:
+    told = package.get
     purl = ""
-    for each in package.get("externalRefs") or ():
+    for each in told("externalRefs") or ():
         if each.get("referenceType") == "purl":  # SPDX 2.3, 7.21; the first one
             purl = each["referenceLocator"]
             break
-    supplier = package.get("supplier") or ""
+    supplier = told("supplier") or ""
     if supplier in _NOTHING:
         supplier = ""
-    elif supplier.startswith(("Organization:", "Person:")):
+    elif supplier.startswith(_KINDS_OF_SUPPLIER):
         supplier = supplier.partition(":")[2].strip()
-    concluded, declared = package.get("licenseConcluded"), package.get("licenseDeclared")
+    concluded, declared = told("licenseConcluded"), told("licenseDeclared")
     licences = [] if concluded in _NOTHING else [concluded]
-    if declared not in _NOTHING and declared != concluded:
+    if declared != concluded and declared not in _NOTHING:
         licences.append(declared)
-    return _component(package["name"], package.get("versionInfo") or "", purl, supplier, licences)
+    return _component(package["name"], told("versionInfo") or "", purl, supplier, licences)
 
 
 def _read_cyclonedx(document: dict[str, Any]) -> tuple[dict[str, Any], datetime | None]:
@@ -167,10 +169,10 @@ def _from_component(component: Any) -> dict[str, Any]:
 
 
 def _component(name: Any, version: Any, purl: Any, supplier: Any, licences: list[Any]) -> dict[str, Any]:
-    if not (isinstance(name, str) and isinstance(version, str) and isinstance(purl, str) and isinstance(supplier, str)):
+    if not type(name) is type(version) is type(purl) is type(supplier) is str:
         raise TypeError
     for text in licences:
-        if not isinstance(text, str):
+        if type(text) is not str:
             raise TypeError
     return {"name": name, "version": version, "purl": purl, "licences": licences, "supplier": supplier}
 

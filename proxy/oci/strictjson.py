@@ -22,8 +22,9 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\[\x00-\xff])*+"?|[\[\]{}]')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 _EXPLAINED = 4 * 1024 * 1024  # as large as a manifest; what is larger and broken is not worth a second reading
-# Beyond it the depth is told from the brackets, in a tenth of the time; a number that became infinite stays one there.
-_WALKED = 1024 * 1024
+# Values, at most, that are walked. Of more the depth is told from the brackets, in a tenth of the time; a number that
+# became infinite stays one there.
+_WALKED = 25_000
 _INKLESS = bytes(set(range(256)) - set(b'"{}[]'))
 _ROUND = bytes.maketrans(b"{}[]", b"()()")
 _TOO_LARGE = "holds a number too large to be meant"
@@ -38,7 +39,7 @@ def parse(raw: bytes, *, what: str = "document", limit_depth: int = 64) -> Any:
         raise ManifestInvalid(f"the {what} begins with a byte order mark; it must be plain UTF-8 JSON")
     try:
         value = jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
-        if len(raw) <= _WALKED:
+        if len(raw) <= _WALKED or raw.count(b",") + raw.count(b":") <= _WALKED:
             _require_bounded(value, limit_depth)
         else:
             _require_shallow(raw, limit_depth)

@@ -3,9 +3,10 @@
 NGC folds its annotations, a conformance suite folds timestamps, and DSSE allows both alphabets.
 """
 
-import binascii
 import re
 from typing import Any
+
+import pybase64
 
 from proxy.verify.evidence import NotProved
 
@@ -20,11 +21,11 @@ def read_base64(value: Any, *, what: str) -> bytes:
     if not isinstance(value, str):
         raise NotProved(f"the {what} is not text")
     try:
-        return binascii.a2b_base64(value, strict_mode=True)  # megabytes as a rule need no clean-up
+        return pybase64.b64decode(value, validate=True)  # megabytes as a rule need no clean-up
     except ValueError:
         pass
     try:
-        return binascii.a2b_base64(value.translate(_WHITE_SPACE).translate(_URL_SAFE), strict_mode=True)
+        return pybase64.b64decode(value.translate(_WHITE_SPACE).translate(_URL_SAFE), validate=True)
     except ValueError:
         raise NotProved(f"the {what} is not base64; sign the image again") from None
 

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from proxy.errors import Inconclusive
+from proxy.pipeline.court.parcel import Parcel, packed, unpacked
 from proxy.pipeline.court.standing import Standing
 from proxy.policy.decision import Decision
 from proxy.policy.evaluate import Wanted
@@ -57,8 +58,15 @@ class Bench:
         if brief.size <= _SMALL and len(brief.founds) <= _FEW and brief.is_light:
             return hear(brief, standing.policy, standing.material)
         if self._is_large(brief.size) and standing.snapshot is not None:
-            return await self._elsewhere(functools.partial(_hear_there, self._rebuild, standing.snapshot, brief))
+            return await self._hear_elsewhere(brief, standing.snapshot)
         return await asyncio.to_thread(hear, brief, standing.policy, standing.material)
+
+    async def _hear_elsewhere(self, brief: Brief, snapshot: Snapshot) -> Decision | Wanted:
+        parcel = await asyncio.to_thread(packed, brief)
+        try:
+            return await self._elsewhere(functools.partial(_hear_there, self._rebuild, snapshot, parcel))
+        finally:
+            parcel.close()
 
     async def run(self, work: Callable[[], T], *, size: int) -> T:
         """Any other work over so many bytes: in a thread, or in a worker that can import it. Raise as `hear` does."""
@@ -126,12 +134,12 @@ class Bench:
             self._drop(self._pool)
 
 
-def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, brief: Brief) -> Decision | Wanted:
+def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, parcel: Parcel) -> Decision | Wanted:
     assert rebuild is not None, "there are no workers without it"
     policy, material = _rebuilt(rebuild, snapshot)
     gc.disable()  # an SBOM makes a million objects and no cycle: collecting among them doubles the time
     try:
-        return hear(brief, policy, material)
+        return hear(unpacked(parcel), policy, material)
     finally:
         gc.enable()
 

@@ -43,6 +43,21 @@ class Loop:
     def body(self) -> str:
         return self.call.partition("(")[2]
 
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Of an item, what the loop looks at: `c.name` alone. None where it may take the item as a whole."""
+        if self.macro == "filter":
+            return None
+        tokens = _tokens(self.body)
+        variable, found = tokens[0].text, set()
+        for at, token in enumerate(tokens[1:], start=1):
+            if token.text == variable and token.kind == "name" and tokens[at - 1].text != ".":
+                after = [*tokens[at + 1 : at + 4], _NONE, _NONE, _NONE]
+                if after[0].text != "." or after[1].kind != "name" or after[2].text == "(":
+                    return None
+                found.add(after[1].text)
+        return frozenset(found)
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:
@@ -50,6 +65,9 @@ class _Token:
     text: str
     start: int
     end: int
+
+
+_NONE = _Token("", "", 0, 0)
 
 
 def first_loop(text: str, *, start: int = 0) -> Loop | None:

@@ -89,7 +89,8 @@ class Run:
         if builds_lists(loop.body) and self._meets_long(loop, items):
             answer: Any = Fault(TOO_LONG)
         else:
-            answer = self._folded(loop.macro, self._pieces(program, receiver, items, loop))
+            seen = _seen_by(loop, items)
+            answer = self._folded(loop.macro, self._pieces(program, receiver, seen, loop))
         self.types[name] = program.return_type()
         if isinstance(answer, Fault):
             self.faults.append(answer)  # left unbound: `true || …` is true whatever this is
@@ -136,6 +137,14 @@ class Run:
         if self.spent > EFFORT:
             raise Unanswered(TOO_MANY)
         return evaluated(program, values)
+
+
+def _seen_by(loop: Loop, items: list[Any]) -> list[Any]:
+    """The items without what the loop does not look at: handing an item over takes longer than asking it."""
+    fields = loop.fields
+    if fields is None or not all(type(item) is dict for item in items):
+        return items
+    return [{name: item[name] for name in fields if name in item} for item in items]
 
 
 def _at(values: Mapping[str, Any], path: Sequence[str]) -> Any:

@@ -65,3 +65,27 @@ def test_what_builds_lists_is_known_outside_of_texts():
     assert builds_lists("a.exists(x, x.filter(y, y).size() == 1)")
     assert not builds_lists('a.exists(x, x == ".map(")')
     assert not builds_lists("a.exists(x, x.map == 1)")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("a.exists(c, c.name == 'x')", {"name"}),
+        ("a.exists(c, c.name == 'c' && has(c.version) && b.c == c.name)", {"name", "version"}),
+        ("a.all(c, c.licences.exists(l, l == c.name))", {"licences", "name"}),
+        ("a.all(c, true)", set()),
+        ("a.exists(c, c == b)", None),
+        ("a.exists(c, 'name' in c)", None),
+        ("a.exists(c, c['na' + 'me'] == 'x')", None),
+        ("a.exists(c, c.size() == 1)", None),
+        ("a.exists(c, c.?name == 'x')", None),
+        ("a.exists(c, c.`name` == 'x')", None),
+        ("a.exists(c, {c: 1}.size() == 1)", None),
+        ("a.exists(c, c.names.exists(c, c == 'x'))", None),
+        ("a.map(c, c)", None),
+        ("a.map(c, c.name)", {"name"}),
+        ("a.filter(c, c.name == 'x')", None),
+    ],
+)
+def test_what_a_loop_looks_at_is_known_only_where_it_names_it(text, fields):
+    assert first_loop(text).fields == fields
