@@ -36,7 +36,15 @@ def signer_source(spec: SignerSpec, reader: Reader) -> SignerSource:
     if spec.key:
         return _key(spec, reader)
     if spec.x509:
-        return X509Source(spec.name, spec.x509, spec.x509_subject, spec.san)
+        return X509Source(
+            spec.name,
+            spec.x509,
+            spec.x509_subject,
+            spec.san,
+            needs_log=spec.log == "required",
+            needs_timestamp=spec.timestamp,
+            root=spec.trust_root,
+        )
     if spec.issuer and spec.subject:
         return KeylessSource(spec.name, spec.trust_root or SIGSTORE, spec.issuer, spec.subject, dict(spec.extensions))
     raise ConfigError(f"signer {spec.name} names nobody; write a key, an identity, a store or a preset")
@@ -76,18 +84,22 @@ class Rooted:
 def trust_root(
     name: str, spec: TrustRootSpec | None, reader: Reader, held: Mapping[str, HeldRoot], now: datetime
 ) -> Rooted:
-    """The root of this name; raise ConfigError for a file that is not what it should be."""
-    if spec is None:
-        shipped = SHIPPED.get(name)
-        if shipped is None:
-            raise ConfigError(f"there is no trust root {name!r}; add it under trustRoots")
-        found = held.get(name) or shipped.held()
-        return Rooted(found, load_root(name, found))
-    if spec.file:
+    """The root of this name; raise ConfigError for a file that is not what it should be.
+
+    A held one that was refreshed elsewhere, or under another first root, is as if it were not there.
+    """
+    if spec is None and name not in SHIPPED:
+        raise ConfigError(f"there is no trust root {name!r}; add it under trustRoots")
+    if spec is not None and spec.file:
         raw = reader.read(spec.file, what="trusted root")
         found = HeldRoot(_require_sha256(name, raw, spec.sha256), "file")
         return Rooted(found, load_root(name, found))
-    kept = held.get(name)
+    plan, kept = plan_of(name, spec, reader), held.get(name)
+    if plan is None or (kept is not None and not kept.is_from(plan.source)):
+        kept = None
+    if spec is None:
+        found = kept or SHIPPED[name].held()
+        return Rooted(found, load_root(name, found))
     why = staleness(name, kept, max_age=spec.max_age, now=now)
     return Rooted(kept, load_root(name, kept) if kept and not why else None, why or "")
 

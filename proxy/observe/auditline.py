@@ -19,12 +19,16 @@ FORMAT = 1  # of the lines; stands in each file's first
 KINDS: Mapping[type, str] = {
     events.Judged: "judged",
     events.Refused: "refused",
+    events.Alarmed: "alarmed",
     events.PinMoved: "pinMoved",
+    events.DriftSeen: "driftSeen",
     events.PolicyLoaded: "policyLoaded",
     events.StateLost: "stateLost",
     events.DistrustLifted: "distrustLifted",
     events.TrustRefreshed: "trustRefreshed",
 }
+
+_RENAMED = {"kind": "drift"}  # `kind` is the line's own word
 
 
 def write_line(seq: int, at: float, kind: str, record: Mapping[str, Any]) -> bytes:
@@ -46,7 +50,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 
 def plain_fields(event: events.Event) -> dict[str, Any]:
-    """The event's fields in camelCase, secrets cut; a Repository is `upstream` and `repository`.
+    """The event's fields in camelCase, secrets cut; a Repository is `upstream` and `repository`, a drift's kind `drift`.
 
     What pins are restored from is written as it is: names were parsed, and hold no secret.
     """
@@ -54,7 +58,7 @@ def plain_fields(event: events.Event) -> dict[str, Any]:
     for each in fields(event):
         value = getattr(event, each.name)
         head, *rest = each.name.split("_")
-        name = head + "".join(part.capitalize() for part in rest)
+        name = _RENAMED.get(each.name) or head + "".join(part.capitalize() for part in rest)
         if isinstance(value, Repository):
             record |= {"upstream": value.upstream, "repository": value.name}
         elif isinstance(value, events.Client):

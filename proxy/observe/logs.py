@@ -105,6 +105,7 @@ def _answered(event: events.Answered) -> Line:
         "bytes": event.body_bytes,
         "refusal": event.refusal,
         "message": event.message,
+        "times": event.times if event.times > 1 else None,
     }
     return level, "answered", {name: value for name, value in fields.items() if value is not None}
 
@@ -134,6 +135,19 @@ def _refused(event: events.Refused) -> Line:
             "client": str(event.client),
             "asked": event.asked,
             "reason": event.reason,
+            "message": event.message,
+        },
+    )
+
+
+def _alarmed(event: events.Alarmed) -> Line:
+    return (
+        "error",
+        "alarm",
+        {
+            "repository": str(event.repository),
+            "digest": str(event.digest),
+            "alarm": event.alarm,
             "message": event.message,
         },
     )
@@ -232,6 +246,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     events.Answered: _answered,
     events.Judged: _judged,
     events.Refused: _refused,
+    events.Alarmed: _alarmed,
     events.PinMoved: _pin_moved,
     events.DriftSeen: _drift_seen,
     events.FillEnded: _fill_ended,

@@ -20,11 +20,20 @@ _OTHER = "other"
 _KINDS = ("manifest", "blob", "referrers", "tags", "ping", _OTHER)
 _OUTCOMES = ("hit", "miss", "coalesced", "denied", "inconclusive", "absent", "upstream", "storage", "client", _OTHER)
 _FILLS = ("stored", "mismatch", "failed", "stopped", _OTHER)
-_ASKED = ("manifest", "blob", "referrers", "tags", "token", "document", _OTHER)
+_ASKED = ("manifest", "blob", "referrers", "tags", "token", "attestations", "document", _OTHER)
 _STATUS = ("none", "1xx", "2xx", "3xx", "4xx", "5xx", _OTHER)
-_REASONS = ("not-allowed", "unverified", "pin", "condition", "revoked", "inconclusive", _OTHER)
+_REASONS = (
+    "not-allowed",
+    "unverified",
+    "pin",
+    "condition",
+    "verifiers-disagree",
+    "revoked",
+    "inconclusive",
+    _OTHER,
+)
 _UPSTREAMS = ("each upstream in pratique.yaml", _OTHER)
-_ROOTS = ("each trust root of the policy", _OTHER)
+_ROOTS = ("each trust root and store of the policy", _OTHER)
 _DRIFTS = ("digest", "rollback", "regression", _OTHER)
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -57,6 +66,15 @@ METRICS: Mapping[str, Metric] = {
     ),
     "pratique_decisions_total": Metric(
         "counter", "Decisions made.", {"verdict": ("allow", "deny", "inconclusive", _OTHER)}
+    ),
+    "pratique_decisions_ending": Metric(
+        "gauge",
+        "Admissions that end within 48 hours, since evidence or trust material runs out; each is made again before.",
+    ),
+    "pratique_alarms_total": Metric(
+        "counter",
+        "Decisions that somebody must look at: two verifiers disagree, or an admission rests on `grace` alone.",
+        {"kind": ("verifiers-disagree", "grace", _OTHER)},
     ),
     "pratique_verification_seconds": Metric("histogram", "Time to gather evidence and judge it.", buckets=_SLOW),
     "pratique_pins_moved_total": Metric(
@@ -103,7 +121,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "pratique_trust_root_ends_timestamp_seconds": Metric(
         "gauge",
-        "When nothing new can be verified by a trust root, unless it is refreshed; absent: it has no end.",
+        "When nothing new can be verified by a trust root or store, unless it is refreshed; absent: it has no end.",
         {"root": _ROOTS},
     ),
     "pratique_event_loop_lag_seconds": Metric("histogram", "How late the event loop woke a sleeper.", buckets=_FAST),
@@ -138,6 +156,7 @@ class Metrics:
             events.Answered: self._answered,
             events.Judged: self._judged,
             events.Refused: self._refused,
+            events.Alarmed: self._alarmed,
             events.PinMoved: self._pin_moved,
             events.DriftSeen: self._drift_seen,
             events.FillEnded: self._fill_ended,
@@ -169,15 +188,19 @@ class Metrics:
         """`roots` is asked at each render, and answers at once: the trust roots of the policy that stands, by name."""
         self._roots = roots
 
+    def set_ending(self, admissions: int) -> None:
+        self._of("pratique_decisions_ending").set(admissions)
+
     def set_distrusted(self, distrusted: bool) -> None:  # noqa: FBT001 - the only thing there is to say
         self._of("pratique_state_distrusted").set(distrusted)
 
     def _answered(self, event: events.Answered) -> None:
-        self._of("pratique_requests_total", event.kind, event.outcome).inc()
-        self._of("pratique_request_seconds", event.kind).observe(event.seconds)
-        self._of("pratique_response_bytes_total", event.kind).inc(event.body_bytes)
+        times = event.times
+        self._of("pratique_requests_total", event.kind, event.outcome).inc(times)
+        self._of("pratique_request_seconds", event.kind).observe_times(event.seconds, times)
+        self._of("pratique_response_bytes_total", event.kind).inc(event.body_bytes * times)
         if event.outcome == "hit":
-            self._of("pratique_hits_total", event.kind).inc()
+            self._of("pratique_hits_total", event.kind).inc(times)
         elif event.outcome == "coalesced":
             self._of("pratique_coalesced_total", event.kind).inc()
         elif event.outcome == "inconclusive":
@@ -186,6 +209,9 @@ class Metrics:
     def _judged(self, event: events.Judged) -> None:
         self._of("pratique_decisions_total", event.verdict).inc()
         self._of("pratique_verification_seconds").observe(event.seconds)
+
+    def _alarmed(self, event: events.Alarmed) -> None:
+        self._of("pratique_alarms_total", event.alarm).inc()
 
     def _refused(self, event: events.Refused) -> None:
         self._of("pratique_refusals_total", event.reason).inc()
@@ -273,9 +299,18 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Histogram(Histogram):
+    """With many equal observations at once: the library counts them one by one, at a microsecond each."""
+
+    def observe_times(self, amount: float, times: int) -> None:
+        self._sum.inc(amount * times)
+        first = next(index for index, bound in enumerate(self._upper_bounds) if amount <= bound)
+        self._buckets[first].inc(times)
+
+
 def _make(name: str, metric: Metric, registry: CollectorRegistry) -> Any:
     labels = tuple(metric.labels)
     if metric.type == "histogram":
-        return Histogram(name, metric.help, labels, buckets=metric.buckets, registry=registry)
+        return _Histogram(name, metric.help, labels, buckets=metric.buckets, registry=registry)
     kind = Counter if metric.type == "counter" else Gauge
     return kind(name, metric.help, labels, registry=registry)

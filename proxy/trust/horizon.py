@@ -57,11 +57,22 @@ def of_store(store: X509Store, now: datetime) -> Horizon:
     return _earliest(horizons)
 
 
-def lifetime(name: str, held: HeldRoot, root: TrustRoot | None, now: datetime) -> tuple[float | None, float | None]:
-    """For metrics: seconds since the root was refreshed or shipped, and when it ends (since the epoch); None: neither."""
-    since = held.at or (SHIPPED[name].since if held.origin == "shipped" and name in SHIPPED else None)
+def lifetime(
+    name: str, held: HeldRoot, root: TrustRoot | None, now: datetime, *, refreshed: datetime | None = None
+) -> tuple[float | None, float | None]:
+    """For metrics: seconds since the root was refreshed or shipped, and when it ends (since the epoch); None: neither.
+
+    `refreshed`: when it was last, where that brought nothing new.
+    """
+    since = refreshed or held.at or (SHIPPED[name].since if held.origin == "shipped" and name in SHIPPED else None)
     end = of_root(root, now).end if root is not None else now
     return (now - since).total_seconds() if since else None, end.timestamp() if end else None
+
+
+def store_end(store: X509Store, now: datetime) -> float | None:
+    """For metrics: when the store ends (since the epoch); None: never."""
+    end = of_store(store, now).end
+    return end.timestamp() if end else None
 
 
 def root_items(root: TrustRoot, *kinds: str) -> tuple[Item, ...]:

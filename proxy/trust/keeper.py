@@ -94,7 +94,15 @@ def _signer(source: SignerSource) -> Signer:
         return KeylessSigner(
             source.name, source.root, source.issuer, source.subject, source.extensions, source.signed_as
         )
-    return X509Signer(source.name, source.store, source.subject, source.san)
+    return X509Signer(
+        source.name,
+        source.store,
+        source.subject,
+        source.san,
+        needs_log=source.needs_log,
+        needs_timestamp=source.needs_timestamp,
+        root=source.root,
+    )
 
 
 def _is_revoked(signer: Signer, revoked: Mapping[str, str]) -> bool:

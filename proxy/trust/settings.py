@@ -1,5 +1,6 @@
 """What trust material is made of, before any of it is parsed. `config` builds these from the policy file."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,12 +46,15 @@ class KeylessSource:
 
 @dataclass(frozen=True, slots=True)
 class X509Source:
-    """One signer by certificate, under the X.509 store of that name."""
+    """One signer by certificate, under the X.509 store of that name; `root` is the trust root whose log it needs."""
 
     name: str
     store: str
     subject: tuple[tuple[str, str], ...] = ()
     san: Pattern | None = None
+    needs_log: bool = False
+    needs_timestamp: bool = False
+    root: str | None = None
 
 
 SignerSource: TypeAlias = KeySource | KeylessSource | X509Source
@@ -58,11 +62,19 @@ SignerSource: TypeAlias = KeySource | KeylessSource | X509Source
 
 @dataclass(frozen=True, slots=True)
 class HeldRoot:
-    """A Sigstore trusted root as bytes, and where it is from: shipped | file | tuf. `at`: when it was refreshed last."""
+    """A Sigstore trusted root as bytes, and where it is from: shipped | file | tuf. `at`: when it was refreshed last.
+
+    `source` is the `TufSource.id` that it was refreshed from: under another one it is nobody's word. "" in a record,
+    which is believed as it stands.
+    """
 
     raw: bytes = field(repr=False)
     origin: str
     at: datetime | None = None
+    source: str = ""
+
+    def is_from(self, source: "TufSource") -> bool:
+        return self.source in ("", source.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,12 @@ class TufSource:
     url: str
     root: bytes = field(repr=False)
     target: str = "trusted_root.json"
+
+    @property
+    def id(self) -> str:
+        """Whose word a refreshed root is: what was fetched elsewhere, or under another first root, is not this one's."""
+        parts = (self.url.rstrip("/").encode(), hashlib.sha256(self.root).digest(), self.target.encode())
+        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from proxy.upstream.fetcher import Fetcher, host_of
 
 _LOOK_SECONDS = 60.0
 _AGAIN = timedelta(minutes=10)  # after a failure; a root is asked for by every site, so that nobody hurries
+_HANGING_SECONDS = 10.0  # then the others are taken up; one repository that hangs holds up no other
 _DOCUMENT_SECONDS = 60.0  # the fetcher's own limits are shorter; this one is for a loop that does not answer
 _WHOLE_SECONDS = 300.0  # a repository that answers slowly, document by document, is as good as one that does not
 
@@ -51,9 +52,15 @@ class Refresher:
         self._clock = clock
         self._emit = emit
         self._renew = renew
+        # By the source's id: a root that a new policy fetches elsewhere begins anew.
         self._next: dict[str, datetime] = {}
         self._taken: dict[str, HeldRoot | None] = {}
         self._said: dict[str, tuple[str, str]] = {}
+        self._at: dict[str, datetime] = {}
+
+    def refreshed_at(self, root: str) -> datetime | None:
+        """When the root of this name was refreshed last, though it may have been the same as before; None: never here."""
+        return self._at.get(root)
 
     async def run(self) -> None:
         while True:
@@ -62,43 +69,56 @@ class Refresher:
 
     async def look(self) -> None:
         """Refresh what is due, and renew what stands where that is another than what is held; raise no PratiqueError."""
-        for plan in self._believed().plans:
-            held = await asyncio.to_thread(self._held.get, plan.source.name)
-            if self._clock.now() >= self._due(plan, held):
-                await self._refresh(plan, held)
-            elif self._is_new(plan, held):
-                self._say(plan, "refreshed", "it was refreshed by a command")
-        await self._settle()
+        waiting = {asyncio.create_task(self._attend(plan)) for plan in self._believed().plans}
+        try:
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, timeout=_HANGING_SECONDS)
+                for task in done:
+                    task.result()
+                await self._settle()
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _attend(self, plan: Plan) -> None:
+        held = await asyncio.to_thread(self._held.get, plan.source)
+        now = self._clock.now()
+        if now >= self._due(plan, held, now):
+            await self._refresh(plan, held)
+        elif self._is_new(plan, held):
+            self._say(plan, "refreshed", "it was refreshed by a command")
 
     async def _refresh(self, plan: Plan, before: HeldRoot | None) -> None:
-        name = plan.source.name
+        source = plan.source
         try:
-            raw = await fetch_root(plan.source, held=self._held, fetcher=self._fetcher)
-            await asyncio.to_thread(self._held.write, name, raw, at=self._clock.now())
+            raw = await fetch_root(source, held=self._held, fetcher=self._fetcher)
+            await asyncio.to_thread(self._held.write, source, raw, at=self._clock.now())
         except PratiqueError as error:
-            self._next[name] = self._clock.now() + min(_AGAIN, plan.every)
+            self._next[source.id] = self._clock.now() + min(_AGAIN, plan.every)
             self._say(plan, "failed", error.message)
             return
-        self._next[name] = self._clock.now() + plan.every
-        standing = before or self._believed().roots.get(name)
+        self._next[source.id] = self._clock.now() + plan.every
+        standing = before or self._believed().roots.get(source.name)
         self._say(plan, "unchanged" if standing is not None and standing.raw == raw else "refreshed", "")
 
     async def _settle(self) -> None:
         """Renew once for all that differs, and once for each difference: one that cannot be taken up is not tried again."""
-        is_other = False
+        is_other, refreshed = False, dict[str, datetime]()
         for plan in self._believed().plans:
-            held = await asyncio.to_thread(self._held.get, plan.source.name)
+            held = await asyncio.to_thread(self._held.get, plan.source)
             why = staleness(plan.source.name, held, max_age=plan.max_age, now=self._clock.now()) or ""
             if self._is_new(plan, held) or self._is_stale_news(plan, held, why):
                 is_other = True
-            self._taken[plan.source.name] = held
+            self._taken[plan.source.id] = held
+            if held is not None and held.at is not None:
+                refreshed[plan.source.name] = held.at
+        self._at = refreshed
         if is_other:
             await self._renew()
 
     def _is_new(self, plan: Plan, held: HeldRoot | None) -> bool:
         """Whether other bytes are held than those that stand, and than those that were tried already."""
-        name = plan.source.name
-        standing, tried = self._believed().roots.get(name), self._taken.get(name)
+        standing, tried = self._believed().roots.get(plan.source.name), self._taken.get(plan.source.id)
         return held is not None and all(each is None or each.raw != held.raw for each in (standing, tried))
 
     def _is_stale_news(self, plan: Plan, held: HeldRoot | None, why: str) -> bool:
@@ -110,17 +130,20 @@ class Refresher:
             self._say(plan, "stale", why)
         return bool(why) != was_stale
 
-    def _due(self, plan: Plan, held: HeldRoot | None) -> datetime:
-        """When it is asked for next; what a command refreshed in the meantime counts."""
-        last = held.at + plan.every if held and held.at else self._clock.now()
-        return max(last, self._next.setdefault(plan.source.name, last))
+    def _due(self, plan: Plan, held: HeldRoot | None, now: datetime) -> datetime:
+        """When it is asked for next; what a command refreshed in the meantime counts.
+
+        A moment that lies further ahead than `every` is a clock's that was set back since: then it is now.
+        """
+        after = held.at + plan.every if held and held.at and held.at <= now else now
+        asked = self._next.setdefault(plan.source.id, after)
+        return max(after, asked if asked <= now + plan.every else now)
 
     def _say(self, plan: Plan, outcome: str, message: str) -> None:
         """Say it once for each cause; what is said again is marked, so that it is counted and not heard."""
-        name = plan.source.name
-        is_repeated = outcome != "refreshed" and self._said.get(name) == (outcome, message)
-        self._said[name] = (outcome, message)
-        self._emit(TrustRefreshed(name, outcome, message, is_repeated))
+        is_repeated = outcome != "refreshed" and self._said.get(plan.source.id) == (outcome, message)
+        self._said[plan.source.id] = (outcome, message)
+        self._emit(TrustRefreshed(plan.source.name, outcome, message, is_repeated))
 
 
 async def fetch_root(source: TufSource, *, held: HeldRoots, fetcher: Fetcher, is_rehearsal: bool = False) -> bytes:

@@ -95,10 +95,12 @@ def test_what_is_kept_is_a_line_each_and_the_rest_is_not(audit, folder):
     audit.record(events.PolicyLoaded("loaded", 3, ""))
     audit.record(events.StateLost(0, False))
     audit.record(events.DistrustLifted("ops"))
-    audit.record(events.DriftSeen(REPOSITORY, "24.10", ONE, TWO))
+    audit.record(events.DriftSeen(REPOSITORY, "24.10", ONE, TWO, "rollback", "signed before"))
+    audit.record(events.TrustRefreshed("corp", "failed", "it was rolled back"))
+    audit.record(events.TrustRefreshed("corp", "failed", "it was rolled back", is_repeated=True))
     audit.record(events.UpstreamAsked("nvcr.io", "blob", 200, 1, 0.1))
     kinds = ["opened", "judged", "refused", "pinMoved", "policyLoaded", "stateLost", "distrustLifted"]
-    assert seen(folder) == list(enumerate(kinds, 1))
+    assert seen(folder) == list(enumerate([*kinds, "driftSeen", "trustRefreshed"], 1))
 
 
 def test_a_file_is_named_after_its_start_and_process_and_says_its_format(audit, folder):

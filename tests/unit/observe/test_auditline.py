@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 from typing import get_args
 
 import pytest
@@ -41,6 +42,36 @@ def test_a_repository_is_two_fields_and_a_digest_its_text():
         "new": str(DIGEST),
         "cause": "first",
         "by": "node-7",
+    }
+
+
+def test_drift_says_its_kind_and_why():
+    event = events.DriftSeen(REPOSITORY, "24.10", DIGEST, Digest.of(b"y"), "regression", "fewer signers than the pin")
+    assert plain_fields(event) == {
+        "upstream": "nvcr.io",
+        "repository": "nvidia/x",
+        "tag": "24.10",
+        "pinned": str(DIGEST),
+        "offered": str(Digest.of(b"y")),
+        "drift": "regression",
+        "message": "fewer signers than the pin",
+    }
+
+
+def test_no_field_of_an_event_takes_the_place_of_the_lines_own():
+    for kept in KINDS:
+        made = [field.name for field in fields(kept)]
+        event = kept(**{name: "x" if name != "repository" else REPOSITORY for name in made})
+        assert plain_fields(event).keys().isdisjoint({"seq", "at", "kind"}), kept
+
+
+def test_a_refresh_says_its_root_outcome_and_why():
+    event = events.TrustRefreshed("corp", "failed", "its metadata has expired")
+    assert plain_fields(event) == {
+        "root": "corp",
+        "outcome": "failed",
+        "message": "its metadata has expired",
+        "isRepeated": False,
     }
 
 

@@ -67,6 +67,7 @@ EXAMPLES = [
     (events.Judged(REPOSITORY, DIGEST, "allow", "nvcr.io/**", 0.1, {"summary": "ok"}), "info", "judged"),
     (events.Judged(REPOSITORY, DIGEST, "deny", "nvcr.io/**", 0.1, {}), "warning", "judged"),
     (events.Refused("r-1", CLIENT, "nvcr.io/nvidia/x:24.10", "unverified", "no signature", {}), "warning", "refused"),
+    (events.Alarmed(REPOSITORY, DIGEST, "grace", "the scanner is silent"), "error", "alarm"),
     (events.PinMoved(REPOSITORY, "24.10", None, DIGEST, "first", "node-7"), "info", "pin-moved"),
     (events.DriftSeen(REPOSITORY, "24.10", DIGEST, Digest.of(b"y")), "warning", "drift-seen"),
     (events.FillEnded(DIGEST, "stored", 5, 0.1, 0), "info", "fill-ended"),
@@ -79,6 +80,11 @@ EXAMPLES = [
     (events.ContentRotted(DIGEST, "size"), "error", "content-rotted"),
     (events.StateLost(3, True), "error", "state-lost"),
     (events.DistrustLifted("ops"), "warning", "distrust-lifted"),
+    (events.TrustRefreshed("corp", "refreshed", ""), "info", "trust-refreshed"),
+    (events.TrustRefreshed("corp", "unchanged", ""), "debug", "trust-refreshed"),
+    (events.TrustRefreshed("corp", "failed", "it was rolled back"), "warning", "trust-refreshed"),
+    (events.TrustRefreshed("corp", "failed", "it was rolled back", is_repeated=True), "debug", "trust-refreshed"),
+    (events.TrustRefreshed("corp", "stale", "30 days ago"), "error", "trust-refreshed"),
 ]
 
 
@@ -115,6 +121,21 @@ def test_the_line_of_a_request_says_who_asked_for_what_and_what_became_of_it(out
         "refusal": "r-1",
         "message": "no signature by nvidia",
     }
+
+
+def test_what_moved_is_said_with_its_kind_and_why(out):
+    logs.log_event(events.DriftSeen(REPOSITORY, "24.10", DIGEST, Digest.of(b"y"), "rollback", "signed 3 days before"))
+    logs.log_event(events.DriftSeen(REPOSITORY, "24.10", DIGEST, Digest.of(b"y")))
+    first, second = lines(out)
+    assert (first["kind"], first["message"]) == ("rollback", "signed 3 days before")
+    assert second["kind"] == "digest"
+    assert "message" not in second
+
+
+def test_a_refresh_says_which_root_and_why_it_failed(out):
+    logs.log_event(events.TrustRefreshed("corp", "failed", "its metadata has expired"))
+    (line,) = lines(out)
+    assert (line["root"], line["outcome"], line["message"]) == ("corp", "failed", "its metadata has expired")
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
