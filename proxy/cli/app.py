@@ -13,7 +13,9 @@ from proxy.cli.exits import USAGE, guarded
 from proxy.cli.explain import explain
 from proxy.cli.node import node
 from proxy.cli.pins import pins
+from proxy.cli.presets import presets
 from proxy.cli.serve import serve
+from proxy.cli.trust import trust
 from proxy.cli.verify import verify
 from proxy.cli.version import say_version, version
 
@@ -45,6 +47,8 @@ app.command()(explain)
 app.add_typer(pins, name="pin")
 app.add_typer(config, name="config")
 app.add_typer(node, name="node")
+app.add_typer(trust, name="trust")
+app.command()(presets)
 app.command()(demo)
 app.command()(version)
 

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import resources
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,12 +19,13 @@ from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
 from proxy.policy.decision import Check, Decision
 from proxy.policy.match import TextPattern
-from proxy.policy.requirements import AttestationRequirement, SignatureRequirement
+from proxy.policy.requirements import AtLeast, AttestationRequirement, SignatureRequirement
 from proxy.policy.rules import Rule
 from proxy.verify.material import KeylessSigner, KeySigner, Pattern, Signer, TrustRoot, X509Signer
 
 _Asking: TypeAlias = SignatureRequirement | AttestationRequirement
 _ELSEWHERE = "evidenceFrom "
+_OTHER_NAME = "not this repository; add"  # Proofs.misnamed
 _GITHUB_API = "api.github.com/"
 # The curve's own hash, where it is not the SHA-256 that `cosign verify` takes for granted.
 _CURVE_HASHES = {"secp384r1": "sha384", "secp521r1": "sha512"}
@@ -53,6 +54,8 @@ class _Draft:
     config: Config
     loaded: LoadedPolicy
     repository: Repository
+    cosign: list[str] = field(default_factory=list)
+    notation: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
 
     def file(self, name: str | None) -> str:
@@ -66,31 +69,52 @@ def equivalents(
     """What asks cosign and notation the same; empty where the rule asks for nobody's word, as with reviewed digests."""
     draft = _Draft(config, loaded, decision.repository)
     checks = [check for each in (decision, *children) for check in _flat(each.checks)]
-    cosign: list[str] = []
-    notation: list[str] = []
     for leaf in rule.require.leaves:
-        if not isinstance(leaf, SignatureRequirement | AttestationRequirement):
-            continue
-        signer = loaded.material.signers.get(leaf.signer)
-        if signer is None:
-            draft.hints.append(f"the key of {leaf.signer} is revoked; cosign does not know that, and would accept it")
-            continue
-        said = _said(leaf, checks)
-        digest = Digest.parse(said["subject"]) if said.get("subject") else decision.digest
-        if _is_notation(signer, said):
-            assert isinstance(signer, X509Signer), "nobody else speaks by Notation"
-            image, insecure = image_of(config, decision.repository, digest)
-            lines, hints = notation_commands(config, loaded, signer, leaf, image=image, is_insecure=bool(insecure))
-            notation += lines
-            draft.hints += hints
-        elif said.get("form") == "carried":
-            draft.hints.append(
-                f"{leaf.name}: BuildKit's statement is not signed itself; it counts by the signature of the manifest that "
-                "lists it, and no command of cosign's asks for that"
-            )
-        else:
-            cosign.append(_cosign(draft, leaf, signer, said, digest))
-    return Equivalents(*(tuple(dict.fromkeys(each)) for each in (cosign, notation, draft.hints)))
+        if isinstance(leaf, SignatureRequirement | AttestationRequirement):
+            _add(draft, leaf, _said(leaf, checks), decision.digest)
+    for each in rule.require.of:
+        if isinstance(each, AtLeast) and each.count < len(each.of):
+            draft.hints.append(f"of the {len(each.of)} that {each.name} names, {each.count} must succeed")
+    if any(_OTHER_NAME in check.summary for check in checks if not check.passed):
+        draft.hints.append("cosign does not compare the name that was signed with the image's own, as the rule does")
+    return Equivalents(*(tuple(dict.fromkeys(each)) for each in (draft.cosign, draft.notation, draft.hints)))
+
+
+def _add(draft: _Draft, leaf: _Asking, said: Mapping[str, str], otherwise: Digest) -> None:
+    """The lines for one requirement. `said` is what proved it, `otherwise` what it is about where nothing did."""
+    signer = draft.loaded.material.signers.get(leaf.signer)
+    if signer is None:
+        draft.hints.append(f"the key of {leaf.signer} is revoked; cosign does not know that, and would accept it")
+        return
+    digest = Digest.parse(said["subject"]) if said.get("subject") else otherwise
+    if _is_notation(signer, said):
+        assert isinstance(signer, X509Signer), "nobody else speaks by Notation"
+        image, insecure = image_of(draft.config, draft.repository, digest)
+        lines, hints = notation_commands(
+            draft.config, draft.loaded, signer, leaf, image=image, is_insecure=bool(insecure)
+        )
+        draft.notation += lines
+        draft.hints += hints
+    elif said.get("form") == "carried":
+        draft.hints.append(
+            f"{leaf.name}: BuildKit's statement is not signed itself; it counts by the signature of the manifest that "
+            "lists it, and no command of cosign's asks for that"
+        )
+    else:
+        draft.cosign.append(_cosign(draft, leaf, signer, said, digest))
+    draft.hints += _unasked(leaf, signer)
+
+
+def _unasked(leaf: _Asking, signer: Signer) -> Iterator[str]:
+    """What no command asks, and the rule does."""
+    if isinstance(leaf, AttestationRequirement):
+        asked = ["where"] if leaf.where else []
+        asked += ["condition"] if leaf.condition is not None else []
+        asked += ["maxAge"] if leaf.max_age is not None else []
+        if asked:
+            yield f"{leaf.name}: the statement is printed; whether it says what {' and '.join(asked)} ask is read there"
+    if isinstance(signer, KeySigner) and (signer.valid_from or signer.valid_until):
+        yield f"cosign knows no time in which {signer.name}'s key may be used, as the policy does"
 
 
 def image_of(config: Config, repository: Repository, digest: Digest) -> tuple[str, list[str]]:
@@ -172,7 +196,8 @@ def _by_key(draft: _Draft, signer: KeySigner, said: Mapping[str, str]) -> list[s
     if signer.needs_log or signer.needs_timestamp:
         parts += _root_file(draft, signer.root, said)
     elif said.get("form") == "bundle":
-        draft.hints.append("cosign 2 wants a --trusted-root beside any bundle, though a key alone needs none")
+        # cosign 2 reads no bundle without one, though nothing of it is asked.
+        parts += ["--trusted-root", _shipped("sigstore")]
     parts += [] if signer.needs_log else ["--insecure-ignore-tlog=true"]
     parts += ["--use-signed-timestamps"] if signer.needs_timestamp else []
     curve = getattr(getattr(signer.key, "curve", None), "name", "")
@@ -249,11 +274,13 @@ def _root_file(draft: _Draft, name: str | None, said: Mapping[str, str]) -> list
     if spec is not None and spec.file:
         return ["--trusted-root", draft.file(spec.file)]
     if spec is None:
-        from importlib import resources
-
-        return ["--trusted-root", str(resources.files("proxy.trust").joinpath("roots", f"{name}.json"))]
+        return ["--trusted-root", _shipped(name)]
     draft.hints.append(f"{name}.json stands for the root that TUF brings; `pratique trust show` says which that is")
     return ["--trusted-root", f"{name}.json"]
+
+
+def _shipped(root: str) -> str:
+    return str(resources.files("proxy.trust").joinpath("roots", f"{root}.json"))
 
 
 def _by_company(draft: _Draft, signer: X509Signer) -> list[str]:
@@ -261,12 +288,22 @@ def _by_company(draft: _Draft, signer: X509Signer) -> list[str]:
     spec = draft.loaded.policy.trust_roots[signer.store]
     if signer.subject:
         draft.hints.append(f"cosign cannot ask for the subject of {signer.name}'s certificate; see it above")
+    draft.hints.append(
+        "cosign 3 reads no chain beside a signature; name the authorities in between with --ca-intermediates"
+    )
     parts = ["--ca-roots", draft.file(spec.certificates)]
     who = ["--certificate-identity-regexp", ".*"]
     if signer.san is not None:
         who = _identity(signer.san, "")[:2]
     parts += [*who, "--certificate-oidc-issuer-regexp", ".*"]
-    parts += ["--insecure-ignore-sct=true", "--insecure-ignore-tlog=true"]
+    parts += ["--insecure-ignore-sct=true"]
+    if not signer.needs_log:
+        parts += ["--insecure-ignore-tlog=true"]
+    elif signer.root != "sigstore":
+        draft.hints.append(
+            f"cosign takes no root file beside a company's CA; it reads the key of {signer.root}'s log as PEM from "
+            "SIGSTORE_REKOR_PUBLIC_KEY"
+        )
     if spec.timestamps:
         parts += ["--use-signed-timestamps", "--timestamp-certificate-chain", draft.file(spec.timestamps)]
     return parts
@@ -276,8 +313,6 @@ def _key(draft: _Draft, name: str) -> str:
     spec = draft.loaded.policy.signers[name]
     if spec.key is not None:
         return draft.file(spec.key)
-    from importlib import resources
-
     from proxy.trust.presets import preset
 
-    return str(Path(str(resources.files("proxy.trust").joinpath("keys", preset(spec.preset or "").file))))
+    return str(resources.files("proxy.trust").joinpath("keys", preset(spec.preset or "").file))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,16 +10,19 @@ import typer
 from proxy.cli.advice import meaning, next_steps
 from proxy.cli.exits import OK, REFUSED, complain
 from proxy.cli.files import ConfigOption, load_config
-from proxy.cli.output import Format, Output, emit, say, text
-from proxy.cli.proof import moment
-from proxy.cli.tree import check_line, rejection_line, validity
+from proxy.cli.output import Format, Output, emit, paragraph, say
+from proxy.cli.proof import LABEL, moment, proof_lines
+from proxy.cli.remedies import Remedy, remedy_of
+from proxy.cli.tree import answer, check_line, rejection_line, validity
 
 if TYPE_CHECKING:
     from proxy.config.layout import Config
     from proxy.oci.reference import ImageName
+    from proxy.pipeline.tags.pins import Pin
     from proxy.state.store import StateStore
 
 # As it stands in a refusal line, with or without what surrounds it there.
+_ALIKE = 5  # of one kind that are shown one by one
 _ID = re.compile(r"\[?(r-[a-z0-9]{4,12})\]?[.,;]?")
 
 
@@ -37,7 +40,9 @@ def explain(
         complain(_nothing(what))
         return REFUSED
     steps = next_steps(found)
-    emit({**found, "next": list(steps)}, output=output, show=lambda: _show(found, steps))
+    emit(
+        {**found, "next": [step.replace("\n", " ") for step in steps]}, output=output, show=lambda: _show(found, steps)
+    )
     return OK
 
 
@@ -62,10 +67,10 @@ async def _latest(store: "StateStore", image: "ImageName") -> Mapping[str, Any] 
     from proxy.oci.reference import Tag
     from proxy.pipeline.books import Book
 
-    digest = image.reference
+    digest, pinned = image.reference, None
     if isinstance(digest, Tag):
         pin = await pin_book(store).get(image.repository, digest)
-        digest = pin.digest if pin else digest
+        digest, pinned = (pin.digest, _pinned(pin)) if pin else (digest, None)
     stories = [
         refusal
         for _, refusal in await Book(store, "refusals", limit=0).scan()
@@ -76,7 +81,14 @@ async def _latest(store: "StateStore", image: "ImageName") -> Mapping[str, Any] 
         for _, decision in await Book(store, "decisions", limit=0).scan()
         if _is_about(decision, image, str(digest))
     ]
-    return max(stories, key=lambda story: str(story["at"]), default=None)
+    latest = max(stories, key=lambda story: str(story["at"]), default=None)
+    return {**latest, "pin": pinned} if latest else None
+
+
+def _pinned(pin: "Pin") -> dict[str, str | None]:
+    """What the tag stands for, and what the upstream offers instead: a move that was not made is no refusal."""
+    offered = str(pin.offered) if pin.offered else None
+    return {"digest": str(pin.digest), "offered": offered, "summary": pin.offered_summary}
 
 
 def _is_about(decision: Mapping[str, Any] | None, image: "ImageName", digest: str) -> bool:
@@ -116,36 +128,70 @@ def _show(story: Mapping[str, Any], steps: Sequence[str]) -> None:
     allowed = bool(decision) and decision["verdict"] == "allow"
     heading = "Allowed" if allowed else "Not judged yet" if story["reason"] == "inconclusive" else "Refused"
     style = {"Allowed": "bold green", "Refused": "bold red"}.get(heading, "bold yellow")
-    say(text(f"{heading}: {story['message']}", style))
-    say(f"  asked   {story['asked']}")
-    if story["client"]:
-        say(f"  by      {story['client']} (request {story['requestId']})")
-    say(f"  when    {moment(story['at'])}")
-    if story["id"]:
-        say(f"  id      {story['id']}")
+    paragraph("", f"{heading}: {story['message']}", style=style)
+    for label, words in _facts(story):
+        paragraph(f"  {label:<7} ", words)
     if decision:
-        _show_decision(decision)
+        say("\nWhat was checked:")
+        _show_checks(decision["checks"], indent="  ")
+        _show_rejections(decision["rejections"], said=steps[0])
     say("\nWhat next:")
     for number, step in enumerate(steps, 1):
-        say(f"  {number}. {step}")
+        words, *commands = step.split("\n")
+        paragraph(f"  {number}. ", words)
+        for command in commands:  # whole, so that it can be copied
+            say(f"       {command}")
 
 
-def _show_decision(decision: Mapping[str, Any]) -> None:
-    say(f"  digest  {decision['digest']}")
-    say(f"  rule    {decision['rule']} (mode: {decision['mode']})")
-    say(f"  holds   {validity(decision)}")
-    say("\nWhat was checked:")
-    _show_checks(decision["checks"], indent="  ")
-    if decision["rejections"]:
-        say("\nWhat was found, and why it proves nothing:")
-        for rejection in decision["rejections"]:
-            say(f"  {rejection_line(rejection)}")
+def _facts(story: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    decision, pin = story["decision"], story.get("pin")
+    yield "asked", story["asked"]
+    if story["client"]:
+        yield "by", f"{story['client']} (request {story['requestId']})"
+    yield "when", moment(story["at"])
+    if story["id"]:
+        yield "id", story["id"]
+    if decision:
+        yield "digest", decision["digest"]
+        if decision.get("index"):
+            yield "under", f"{decision['index']}, the Index that lists it"
+        yield "rule", f"{decision['rule']} (mode: {decision['mode']})"
+        yield "holds", validity(decision)
+        yield from (("warning", words) for words in decision.get("warnings", ()))
+        yield from (("alarm", words) for words in decision.get("alarms", ()))
+    if pin:
+        yield "pinned", f"to {pin['digest']}, which is what the proxy answers for this tag"
+    if pin and pin["offered"]:
+        yield "offered", f"{pin['offered']} is at the upstream now, and was not taken up: {pin['summary']}"
 
 
 def _show_checks(checks: Sequence[Mapping[str, Any]], *, indent: str) -> None:
     for check in checks:
-        say(f"{indent}{check_line(check)}")
+        paragraph(f"{indent}{answer(check):<7} ", check_line(check).removeprefix(f"{answer(check):<7} "))
         words = meaning(check)
         if words:
-            say(f"{indent}        {words}")
-        _show_checks(check["checks"], indent=indent + "  ")
+            paragraph(f"{indent}        ", words)
+        for line in proof_lines(check.get("details") or {}):
+            label, proof = line[:LABEL], line[LABEL:].strip()
+            paragraph(f"{indent}        {label:<{LABEL}} ", proof)
+        below = check["checks"]
+        is_told = len(below) == 1 and below[0]["summary"] == check["summary"]
+        _show_checks(below[0]["checks"] if is_told else below, indent=indent + "  ")
+
+
+def _show_rejections(rejections: Sequence[Mapping[str, Any]], *, said: str) -> None:
+    """What is of one kind together, and what that means once. `said`: what is to be done, where that is told below."""
+    if not rejections:
+        return
+    say("\nWhat was found, and why it proves nothing:")
+    kinds: dict[Remedy, list[str]] = {}
+    for rejection in rejections:
+        kinds.setdefault(remedy_of(rejection["reason"]), []).append(rejection_line(rejection))
+    for remedy, lines in kinds.items():
+        for line in lines[:_ALIKE]:
+            paragraph("  - ", line)
+        if len(lines) > _ALIKE:
+            say(f"  - and {len(lines) - _ALIKE} more like these")
+        paragraph("    ", remedy.means)
+        if not said.startswith(remedy.act):
+            paragraph("    ", remedy.act)

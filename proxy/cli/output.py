@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from proxy.observe.redaction import escape
 
 SCHEMA_VERSION = 1
+_NARROW = 30  # columns that words have at least, however deep they stand
 _WIDE = 1000  # columns where no terminal says how many: a line that is cut is a line that no script finds
 
 
@@ -38,17 +40,32 @@ def emit(document: Mapping[str, Any], *, output: Format, show: Callable[[], None
 
 def say(*values: Any) -> None:
     """Print to stdout. Texts are taken literally: no markup, no emoji, no highlighting; NO_COLOR is respected."""
+    console = _console()
+    for value in values:
+        console.print(_plain(value) if isinstance(value, str) else value, soft_wrap=isinstance(value, str))
+
+
+def paragraph(first: str, words: str, *, style: str = "") -> None:
+    """Print `words` behind `first`; on a terminal, what does not fit goes on below them, and not below `first`."""
+    console = _console()
+    lines = [_plain(words)]
+    if sys.stdout.isatty():
+        width = max(_NARROW, console.width - len(first))
+        lines = textwrap.wrap(lines[0], width, break_on_hyphens=False, break_long_words=False) or [""]
+    for number, line in enumerate(lines):
+        console.print(text(f"{first if number == 0 else ' ' * len(first)}{line}", style), soft_wrap=True)
+
+
+def _console() -> Any:
     from rich.console import Console
 
-    console = Console(
+    return Console(
         file=sys.stdout,
         markup=False,
         emoji=False,
         highlight=False,
         width=None if sys.stdout.isatty() else _WIDE,
     )
-    for value in values:
-        console.print(_plain(value) if isinstance(value, str) else value, soft_wrap=isinstance(value, str))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,14 +1,16 @@
 """What proved a Check, line by line: `Check.details` in words. Pure: a record in, lines out."""
 
+import re
 from collections.abc import Iterator, Mapping
 
-_LABEL = 11  # columns; the longest label is `certificate`
+_TAG_OF_DIGEST = re.compile(r"\b(sha(?:256|512)-[0-9a-f]{12})[0-9a-f]+")
+LABEL = 11  # columns; the longest labels are `certificate` and `verified by`
 
 
 def proof_lines(details: Mapping[str, str]) -> list[str]:
     """A line for each thing that was proved; none where nothing was recorded, as for a reviewed digest."""
     told = _told(details)
-    return [f"{label:<{_LABEL}} {words}" for label, words in told if words]
+    return [f"{label:<{LABEL}} {words}" for label, words in told if words]
 
 
 def moment(iso: str) -> str:
@@ -24,25 +26,32 @@ def short(digest: str) -> str:
     return f"{algorithm}:{encoded[:12]}"
 
 
+def short_place(place: str) -> str:
+    """A tag that is named by a digest, with enough of it to tell it apart by eye."""
+    return _TAG_OF_DIGEST.sub(r"\1…", place)
+
+
 def _told(details: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     said = details.get
     yield "identity", _identity(details)
     yield "signed as", _form(details)
     yield "statement", said("predicateType", "")
     yield "log entry", _log(details)
-    yield "proved at", _moment(said("provedAt", "")) or ("no time: nothing proves one" if said("form") else "")
+    yield "proved at", _moment(said("provedAt", "")) or ("nothing proves a time" if said("form") else "")
     yield "usable", f"until {_moment(said('validUntil', ''))}" if said("validUntil") else ""
     yield "certificate", _certificate(details)
     for name in sorted(name for name in details if name.startswith("extension.")):
         yield "", f"{name.removeprefix('extension.')}: {details[name]}"
     yield "not counted", said("suppressed", "")
-    yield "asked", said("opinions", "")
+    yield "verified by", said("opinions", "")
 
 
 def _identity(details: Mapping[str, str]) -> str:
+    signer = details.get("signer", "")
+    name = f"{signer}: " if signer and signer != details.get("san") else ""
     if details.get("san") and details.get("issuer"):
-        return f"{details['san']} ({details.get('sanType', 'name')}), vouched for by {details['issuer']}"
-    return details.get("identity", "")
+        return f"{name}{details['san']} ({details.get('sanType', 'name')}), vouched for by {details['issuer']}"
+    return f"{name}{details['identity']}" if details.get("identity") else ""
 
 
 def _form(details: Mapping[str, str]) -> str:
@@ -50,7 +59,7 @@ def _form(details: Mapping[str, str]) -> str:
         return ""
     manifest = f", {short(details['manifest'])}" if details.get("manifest") else ""
     subject = f", of {short(details['subject'])}" if details.get("subject") else ""
-    return f"{details['form']} ({details.get('place', '?')}{manifest}){subject}"
+    return f"{details['form']} ({short_place(details.get('place', '?'))}{manifest}){subject}"
 
 
 def _log(details: Mapping[str, str]) -> str:

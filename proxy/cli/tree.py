@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from proxy.cli.output import text
-from proxy.cli.proof import moment, proof_lines, short
+from proxy.cli.proof import moment, proof_lines, short, short_place
 
 
 def decision_tree(record: Mapping[str, Any], *, title: str) -> Any:
@@ -32,7 +32,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if record.get("provedAt"):
         yield "proved", f"{moment(record['provedAt'])}, by a log or a timestamp", ""
     if record.get("opinions"):
-        yield "asked", ", ".join(record["opinions"]), ""
+        yield "verifiers", ", ".join(record["opinions"]), ""
     yield "made", moment(record["madeAt"]), ""
     yield "holds", validity(record), ""
     if record.get("graceFrom"):
@@ -59,7 +59,7 @@ def rejection_line(rejection: Mapping[str, Any]) -> str:
     source = f" {short(rejection['source'])}" if rejection["source"] else ""
     signer = f" (tried as {rejection['signer']})" if rejection["signer"] else ""
     alarm = "ALARM: " if rejection.get("isAlarm") else ""
-    return f"{rejection['place']}{source}: {alarm}{rejection['reason']}{signer}"
+    return f"{short_place(rejection['place'])}{source}: {alarm}{rejection['reason']}{signer}"
 
 
 def validity(record: Mapping[str, Any]) -> str:

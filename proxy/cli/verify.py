@@ -73,7 +73,7 @@ def verify(
         from proxy.cli.record import write_record
 
         assert record is not None
-        return write_record(record, out, config)
+        return write_record(record, out, config, output)
     if form == "--replay":
         from proxy.cli.replay import replay_file
 

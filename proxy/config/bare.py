@@ -17,7 +17,7 @@ from proxy.verify.evidence import Evidence, Proved, Rejection
 from proxy.verify.formats.bundle import prove_bare
 from proxy.verify.material import TrustMaterial, TrustRoot
 
-ROOT = "sigstore"  # what the root is called in sentences, where the operator named none
+ROOT = "sigstore"  # where the operator named none
 OURS, THEIRS = "pratique", "sigstore-python"
 
 
@@ -33,16 +33,15 @@ class Speaker:
     subject: TextPattern | None = None
     issuer: str = ""
     root: bytes | None = field(default=None, repr=False)
-    root_shown: str = ROOT
+    root_shown: str = ROOT  # what sentences call the root
 
 
 def material_for(speaker: Speaker) -> TrustMaterial:
     """The one signer and the one root. Raise ConfigError with a sentence for a key or a root that cannot be read."""
     if speaker.key is not None and speaker.root is None:
         return build([KeySource(speaker.name, pem=speaker.key, shown=speaker.name)], revoked={})
-    held = SHIPPED[ROOT].held() if speaker.root is None else HeldRoot(speaker.root, speaker.root_shown)
-    root = load_root(ROOT, held)
-    return build([_source(speaker, root)], revoked={}, roots={ROOT: root})
+    root = _root(speaker)
+    return build([_source(speaker, root)], revoked={}, roots={root.name: root})
 
 
 def prove(bundle: bytes, *, artifact: bytes | None, digest: Digest, material: TrustMaterial, now: datetime) -> Proved:
@@ -58,7 +57,13 @@ def prove(bundle: bytes, *, artifact: bytes | None, digest: Digest, material: Tr
     heard = [_crosschecked(each, bundle, material, artifact=artifact, digest=digest) for each in proved.evidence]
     disagreed = tuple(each for each in heard if isinstance(each, Rejection))
     agreed = () if disagreed else tuple(each for each in heard if isinstance(each, Evidence))
-    return Proved(agreed, (*proved.rejections, *disagreed), proved.wanted)
+    return Proved(agreed, (*proved.rejections, *disagreed), proved.wanted, proved.gaps)
+
+
+def _root(speaker: Speaker) -> TrustRoot:
+    if speaker.root is None:
+        return load_root(ROOT, SHIPPED[ROOT].held())
+    return load_root(speaker.root_shown, HeldRoot(speaker.root, "file"))
 
 
 def _source(speaker: Speaker, root: TrustRoot) -> SignerSource:
@@ -69,18 +74,18 @@ def _source(speaker: Speaker, root: TrustRoot) -> SignerSource:
             shown=speaker.name,
             needs_log=bool(root.logs),
             needs_timestamp=not root.logs and bool(root.timestamp_authorities),
-            root=ROOT,
+            root=root.name,
         )
     if speaker.subject is None or not speaker.issuer:
         raise ConfigError("nobody is named who must have signed; name a key, or an identity with its issuer")
-    return KeylessSource(speaker.name, ROOT, speaker.issuer, speaker.subject)
+    return KeylessSource(speaker.name, root.name, speaker.issuer, speaker.subject)
 
 
 def _crosschecked(
     evidence: Evidence, bundle: bytes, material: TrustMaterial, *, artifact: bytes | None, digest: Digest
 ) -> Evidence | Rejection:
     """As `policy.hearing` does for an image (evidence.md 0): "unsupported" is no opinion, and it has none on bare keys."""
-    root = material.roots.get(ROOT)
+    root = next(iter(material.roots.values()), None)
     if evidence.certificate is None or root is None:
         return replace(evidence, opinions=(OURS,))
     opinion = second_opinion(bundle, root=root, digest=digest, artifact=artifact)

@@ -8,7 +8,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = {
     ("ListenSettings", "mirrors"): "Ports bound to one upstream each, for clients that send neither ns nor a prefix.",
     ("ListenSettings", "admin"): "The operator's port; on this host only.",
     ("ListenSettings", "health"): "A port with /livez, /readyz and /metrics alone, for probes beyond this host.",
-    ("ListenSettings", "expressLane"): "Warm answers before the framework; only false in this version.",
+    ("ListenSettings", "expressLane"): "Warm answers go out before the framework; false closes the lane.",
     ("RegistryListener", "address"): "Address and port; beyond this host it needs TLS, or networks in clients.open.",
     ("RegistryListener", "tls"): "Certificate and key of this port.",
     ("MirrorListener", "address"): "Address and port; beyond this host it needs TLS, or networks in clients.open.",
@@ -64,11 +64,14 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = {
     ("SignerEntry", "key"): "PEM file of the public key, relative to this file.",
     ("SignerEntry", "preset"): "A signer kept with the program, such as nvidia-ngc.",
     ("SignerEntry", "log"): (
-        "none: signatures count without a transparency log. required: with one of `trustRoot`. It must be said for a key."
+        "none: signatures count without a transparency log. required: with one of `trustRoot`. It must be said for a key; "
+        "of a certificate (`x509`) the default is none."
     ),
     ("SignerEntry", "hash"): "Only where the publisher departs from the key's own default.",
     ("SignerEntry", "parameters"): "What the preset leaves open; `pratique presets` tells which.",
-    ("SignerEntry", "timestamp"): "required: a key's signature counts only with a timestamp of `trustRoot`.",
+    ("SignerEntry", "timestamp"): (
+        "required: it counts only with a timestamp, for a key of `trustRoot`, with x509 of the store's `timestamps`."
+    ),
     ("SignerEntry", "trustRoot"): "The Sigstore root it stands under; for an identity the default is sigstore.",
     ("SignerEntry", "issuer"): "Who knows the identity, compared exactly; with `subject` or `subjectRegex`.",
     ("SignerEntry", "subject"): (

@@ -21,7 +21,7 @@ def _bare_means_defaults(value: Any) -> Any:
 
 
 class LimitsSettings(Settings):
-    """Deadlines in whole seconds."""
+    """Deadlines in whole seconds, and how many may be connected."""
 
     # containerd 2.3 gives up on response headers after 30 s (clients.md 1.7).
     request_seconds: int = Field(
@@ -30,6 +30,11 @@ class LimitsSettings(Settings):
     gather_seconds: int = Field(default=120, ge=1, le=3600, description="How long one judgement may go on at all.")
     stall_seconds: int = Field(default=60, ge=1, le=3600, description="Without a byte from the upstream.")
     drain_seconds: int = Field(default=60, ge=0, le=3600, description="What running bodies get at a shutdown.")
+    connections: int = Field(
+        default=4096, ge=8, le=1_000_000, description="Clients' connections at a time; one more is told to ask again."
+    )
+    # Behind a load balancer all clients are one: half of all is room for it, and for others beside it.
+    connections_per_client: int = Field(default=2048, ge=1, description="Of these, from one address.")
 
 
 class ConfigFile(Settings):

@@ -5,18 +5,18 @@ from pathlib import Path
 
 from proxy.errors import ConfigError
 
-_LIMIT = 1024 * 1024
+MAX_TEXT = 1024 * 1024
 
 
 def read_text(path: Path) -> str:
     """Raise ConfigError with the path for what cannot be read, is not UTF-8, or is larger than any such file."""
     try:
         with path.open("rb") as file:
-            raw = file.read(_LIMIT + 1)
+            raw = file.read(MAX_TEXT + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; correct the path or its permissions") from error
-    if len(raw) > _LIMIT:
-        raise ConfigError(f"{path}: larger than {_LIMIT} bytes; name the right file")
+    if len(raw) > MAX_TEXT:
+        raise ConfigError(f"{path}: larger than {MAX_TEXT} bytes; name the right file")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -33,7 +33,7 @@ def test_each_verb_explains_itself(desk, verb):
 def test_wrong_usage_is_exit_64_with_a_word_on_stderr_and_nothing_on_stdout(desk, arguments):
     said = desk(*arguments)
     assert said.code == 64
-    assert "Error: " in said.err
+    assert "error: " in said.err.lower()
     assert said.out == ""
 
 

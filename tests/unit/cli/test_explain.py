@@ -23,6 +23,7 @@ from proxy.verify.evidence import Rejection
 
 A = Digest.of(b"a")
 NAME, IMAGE = "reg.test/acme/app", "reg.test/acme/app:1.0"
+OTHER_KEY = "it was made by another key than team, or its payload was changed"
 ASKER = Asker(Client("10.0.0.7", "node-7"), "request-1")
 
 
@@ -38,7 +39,7 @@ def decision(verdict: Verdict, *, check: Check, age: timedelta = timedelta(0)) -
         summary=check.summary,
         reason={"allow": "allowed", "deny": "unverified"}.get(verdict, "inconclusive"),
         checks=(check,),
-        rejections=(Rejection("tag x.sig", A, "made by another key", "team"),) if verdict is Verdict.DENY else (),
+        rejections=(Rejection("tag x.sig", A, OTHER_KEY, "team"),) if verdict is Verdict.DENY else (),
         evidence=(),
         identities=(),
         made_at=now,
@@ -74,8 +75,10 @@ def test_it_says_what_was_asked_by_whom_when_why_and_what_next(desk):
         f"id      {refusal}",
         f"digest  {A}",
         "failed  signature: no signature by team (1 found)",
-        "No signature that the policy trusts",
-        "made by another key",
+        "none of it is a good signature by whom the policy names",
+        "It is signed by another key than the policy has",
+        "Compare the key that the policy names",
+        f"  - tag x.sig {str(A)[:19]}: {OTHER_KEY} (tried as team)",
         f"pratique verify {IMAGE}",
         f'require: [ {{ digest: ["{A}"] }} ]',
         "waive: [signature]",
@@ -104,7 +107,8 @@ def test_a_reference_shows_the_latest_that_is_recorded(desk):
 
     async def allow(store) -> None:
         await asyncio.sleep(0.002)
-        await Decisions(store).keep(decision(Verdict.ALLOW, check=passed))
+        made = decision(Verdict.ALLOW, check=passed)
+        await Decisions(store).keep(made, now=made.made_at)
 
     desk.state(allow)
     desk.pin()

@@ -33,7 +33,7 @@ def test_the_example_for_a_gpu_cluster_loads_without_a_warning(site):
     assert str(config.data) == "/var/lib/pratique"
 
 
-def test_the_example_asks_for_nvidias_signature_and_for_reviewed_digests_elsewhere(site):
+def test_the_example_asks_for_publishers_signatures_and_for_reviewed_digests_elsewhere(site):
     _, loaded = load_example(site)
 
     rule = permits_repository(loaded.policy, Repository("nvcr.io", "nvidia/pytorch"))
@@ -43,6 +43,8 @@ def test_the_example_asks_for_nvidias_signature_and_for_reviewed_digests_elsewhe
         permits_repository(loaded.policy, Repository("nvcr.io", "nvidia/cloud-native/dcgm")).match
         == "nvcr.io/nvidia/**"
     )
+    pause = permits_repository(loaded.policy, Repository("registry.k8s.io", "pause"))
+    assert (pause.signer_names, pause.rollback) == ({"kubernetes"}, "deny")
     assert permits_repository(loaded.policy, Repository("docker.io", "library/alpine")).signer_names == frozenset()
 
 
