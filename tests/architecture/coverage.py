@@ -5,14 +5,11 @@ A row's tests show it, each a part or from another side; what only touches it do
 
 from collections.abc import Mapping
 
-PROMISES = range(1, 9)  # docs/architecture.md, "What must always be true"
+from tests.architecture.attacks import ATTACKS, TESTS_OF_ATTACKS
 
-# docs/threat-model.md, one row each; those of bare keys where an attack has other parts as well.
-ATTACKS = (
-    *(f"T{number:02}" for number in range(1, 12)),
-    *("T20", "T21", "T22", "T23", "T24", "T27", "T28", "T30", "T31", "T40", "T41"),
-    *("T50", "T54", "T57", "T58", "T59", "T60", "T61", "T62"),
-)
+__all__ = ["ATTACKS", "DUTIES", "PROMISES", "TABLE"]
+
+PROMISES = range(1, 9)  # docs/architecture.md, "What must always be true"
 
 # distribution-spec v1.1 for a registry that can only be read, and what clients rely on besides.
 DUTIES = (
@@ -64,6 +61,26 @@ def _adversary(*names: str) -> tuple[str, ...]:
 
 def _cli(*names: str) -> tuple[str, ...]:
     return _in("integration/test_cli", *names)
+
+
+def _cookbook(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_cookbook", *names)
+
+
+def _asked_of_attestations(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_evidence_policy_attestations", *names)
+
+
+def _asked_of_images(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_evidence_policy_image", *names)
+
+
+def _asked_of_moves(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_evidence_policy_moves", *names)
+
+
+def _asked_of_signers(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_evidence_policy_signers", *names)
 
 
 def _attestations(*names: str) -> tuple[str, ...]:
@@ -133,6 +150,8 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         *_policy("a_search_that_an_error_cut_short_is_503_and_not_an_absence"),
     ),
     "promise 5": (
+        *_in("integration/test_vectors_through_proxy", "promise_5_a_lab_image_is_judged_again_by_what_is_kept_of_it"),
+        *_in("integration/test_trust", "a_refresh_makes_exactly_the_decisions_again_that_used_what_changed"),
         *_pull("promise_5_the_evidence_is_kept_so_that_judging_again_needs_no_network"),
         *_in(
             "unit/policy/test_evaluate",
@@ -164,271 +183,6 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
     "promise 8": (
         *_pull("promise_8_there_is_no_write_route"),
         *_in("unit/oci/test_route", "promise_8_there_is_no_write_route"),
-    ),
-}
-
-_ATTACKS: Mapping[str, tuple[str, ...]] = {
-    "T01": (
-        *_pull(
-            "t01_the_upstream_is_resolved_once_and_head_and_get_never_differ",
-            "t01_promise_7_a_lying_digest_header_is_not_believed",
-        ),
-        *_upstream(
-            "t01_a_lying_digest_header_is_ignored_and_each_fetch_is_one_request",
-            "t01_other_bytes_under_a_digest_are_a_mismatch",
-        ),
-    ),
-    "T02": (
-        *_pull("t02_a_tag_that_moved_still_answers_its_pin_and_the_unsigned_new_digest_is_refused"),
-        *_in("unit/policy/test_evaluate", "t02_t61_a_decision_is_bound_to_all_that_it_rests_on"),
-        *_in("unit/policy/test_requirements", "t02_evidence_of_one_digest_never_admits_another"),
-    ),
-    "T03": (
-        *_pull("t03_a_layer_with_wrong_bytes_is_cut_and_never_stored"),
-        *_in(
-            "integration/test_fill", "promise_2_t03_wrong_bytes_of_the_right_length_never_complete_and_are_never_stored"
-        ),
-        *_in("contract/test_content_store", "t03_wrong_bytes_of_the_right_length_fail_every_reader_and_are_gone"),
-        *_in("unit/content/test_progress", "t03_a_follower_in_another_process_never_completes_wrong_bytes"),
-        *_in("unit/web/test_outlet", "t03_a_body_that_is_not_its_digest_never_completes"),
-        *_in("e2e/test_containerd", "a_layer_that_was_changed_at_the_upstream_never_completes"),
-    ),
-    "T04": (
-        *_hostile("t04_a_signature_blob_that_is_not_what_its_manifest_says_proves_nothing"),
-        *_in("unit/verify/formats/test_simplesigning", "t04_a_payload_that_is_not_what_its_digest_names_is_rejected"),
-    ),
-    "T05": (
-        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
-        *_in(
-            "unit/oci/test_manifest",
-            "t05_a_document_of_both_shapes_is_refused",
-            "t05_a_media_type_that_is_not_the_content_type_is_refused",
-            "t05_a_document_without_media_type_is_what_its_content_type_and_shape_say",
-            "t05_the_type_that_is_kept_has_no_parameters",
-        ),
-    ),
-    "T06": (
-        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
-        *_in("unit/oci/test_manifest", "t06_duplicate_keys_are_refused", "t06_trailing_data_is_refused"),
-        *_in(
-            "unit/oci/test_strictjson",
-            "t06_what_parsers_could_read_differently_is_refused",
-            "t06_megabytes_of_hostile_nesting_end_without_recursion",
-        ),
-        *_in("unit/verify/formats/test_simplesigning", "t06_a_key_that_stands_twice_is_rejected_though_it_is_signed"),
-    ),
-    "T07": (
-        *_hostile("t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed"),
-        *_in("unit/oci/test_digest", "t07_any_other_digest_is_refused"),
-        *_in("unit/oci/test_manifest", "t07_a_bad_digest_is_refused_wherever_it_stands"),
-        *_in("unit/oci/test_route", "t07_a_bad_digest_is_refused_in_every_route"),
-    ),
-    "T08": (
-        *_hostile("t08_an_endless_manifest_is_cut_off_by_counted_bytes"),
-        *_upstream(
-            "t08_a_manifest_over_4_mib_is_not_read_to_its_end", "t08_a_small_blob_larger_than_it_may_be_is_a_mismatch"
-        ),
-        *_in("unit/content/test_filling", "t08_memory_does_not_grow_with_the_blob"),
-    ),
-    "T09": (
-        *_upstream(
-            "t09_credentials_do_not_go_to_a_realm_of_the_upstreams_choice",
-            "t09_a_realm_must_match_exactly_but_for_its_query",
-            "t09_credentials_stay_with_the_upstream_when_a_blob_is_elsewhere",
-            "t09_credentials_do_not_come_back_after_a_detour",
-            "t09_a_token_servers_redirect_is_not_followed",
-        ),
-        *_in("e2e/test_private_upstreams", "t09_a_realm_that_nobody_named_gets_no_credentials"),
-    ),
-    "T10": _pull(
-        "t10_a_child_that_no_admitted_index_lists_and_nobody_signed_is_refused",
-        "t10_an_attestation_child_is_served_under_its_index_and_never_as_an_image",
-        "an_index_admits_its_children_and_their_blobs_and_nothing_else",
-    ),
-    "T11": (
-        *_pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
-        *_in(
-            "unit/policy/test_requirements",
-            "t11_the_same_signer_with_another_product_is_denied_and_told_the_line_that_would_admit_it",
-        ),
-        *_in("unit/verify/formats/test_simplesigning", "t11_a_signature_of_another_image_is_rejected_with_its_digest"),
-    ),
-    "T20": (
-        *_in(
-            "unit/verify/formats/test_simplesigning",
-            "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at",
-        ),
-        *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
-    ),
-    "T21": _in("unit/verify/formats/test_simplesigning", "t21_a_signature_by_a_certificate_says_so"),
-    "T22": (
-        *_in("unit/verify/formats/test_simplesigning", "t22_a_payload_of_another_type_is_rejected"),
-        *_in(
-            "unit/policy/test_requirements",
-            "t22_t23_evidence_of_another_kind_signer_subject_or_no_name_counts_for_nothing",
-        ),
-    ),
-    "T23": (
-        *_in(
-            "unit/policy/test_requirements",
-            "t23_no_evidence_at_all_never_passes",
-            "t23_an_empty_requirement_tree_never_passes",
-        ),
-        *_in("unit/policy/test_evaluate", "t23_nothing_is_allowed_where_no_evidence_passes"),
-        *_in("unit/policy/words/test_document", "t23_what_is_written_and_empty_is_never_read_as_any"),
-    ),
-    "T24": (
-        *_hostile("t20_t24_signatures_that_are_junk_foreign_or_for_another_digest_prove_nothing"),
-        *_in(
-            "unit/verify/formats/test_simplesigning",
-            "t24_a_signature_by_an_unknown_key_is_rejected_once_whatever_the_number_of_signers",
-            "t24_a_layer_without_a_signature_is_rejected",
-            "t24_a_signature_that_is_not_base64_is_rejected",
-        ),
-    ),
-    "T27": (
-        *_MISTAKE,
-        *_in(
-            "unit/policy/words/test_document",
-            "t27_every_field_of_the_schema_has_a_mistake_above",
-            "t27_an_unknown_field_is_refused_and_told_what_was_meant",
-        ),
-        *_in(
-            "unit/policy/words/test_attestations",
-            "t27_every_fact_can_be_asked_for_by_its_type_and_by_no_other",
-            "t27_a_fact_that_no_value_is_compared_with_is_an_error_and_not_ignored",
-        ),
-        *_in("unit/config/test_loader", "t27_what_this_version_cannot_honour_is_an_error_that_says_so"),
-        *_in("unit/test_settings", "t27_an_unknown_field_is_an_error_and_told_what_was_meant"),
-    ),
-    "T28": (
-        *_in("unit/policy/test_match", "t28_patterns_are_anchored_and_exact", "t28_a_tag_pattern_is_anchored"),
-        *_in("unit/upstream/test_credentials", "t28_patterns_are_anchored_and_one_star_does_not_cross_a_slash"),
-    ),
-    "T30": (
-        *_policy("t30_at_least_counts_distinct_keys"),
-        *_in(
-            "integration/test_vectors_through_proxy",
-            "t30_connaisseurs_images_are_admitted_by_as_many_signers_as_they_have",
-        ),
-        *_in(
-            "unit/policy/test_requirements",
-            "t30_one_key_under_two_names_counts_once",
-            "t30_one_signer_twice_counts_once",
-        ),
-        *_in("unit/verify/test_prove", "t30_the_same_signature_in_two_places_counts_once_and_the_tag_is_named"),
-        *_in("unit/policy/who/test_voices", "t30_at_least_over_fewer_distinct_keys_can_never_pass_and_is_refused"),
-        *_MISTAKE,
-    ),
-    "T31": (
-        *_in(
-            "unit/verify/formats/test_simplesigning",
-            "t31_a_bare_keys_window_is_compared_with_now",
-            "t31_a_retired_signer_does_not_silence_one_who_may_speak",
-        ),
-        *_in("unit/policy/test_requirements", "t31_a_bare_key_is_held_against_now"),
-        *_in("unit/trust/test_presets", "t31_the_key_that_distroless_retired_proves_nothing_any_more"),
-    ),
-    "T40": (
-        *_hostile("t40_two_exceptions_never_add_up"),
-        *_in(
-            "unit/policy/test_exceptions",
-            "t40_two_exceptions_never_add_up",
-            "t40_an_exception_is_for_one_digest_alone",
-            "t40_an_exception_is_for_its_names_alone",
-        ),
-    ),
-    "T41": (
-        *_hostile("t41_a_referrer_of_the_right_type_with_junk_in_it_is_no_evidence"),
-        *_in("unit/verify/formats/test_simplesigning", "t41_a_layer_of_another_type_is_not_a_signature"),
-    ),
-    "T50": (
-        *_hostile(
-            "t50_a_flood_of_referrers_neither_admits_nor_denies",
-            "t50_endless_pages_of_referrers_do_not_deny_a_signed_image",
-        ),
-        *_upstream(
-            "t50_ten_thousand_referrers_do_not_hide_a_good_one_whatever_their_order",
-            "t50_endless_pages_are_an_error_and_not_none",
-        ),
-        *_in(
-            "unit/verify/test_lookup",
-            "t50_own_looking_referrers_come_first_in_a_flood_by_others",
-            "t50_a_flood_of_layers_is_cut_and_counted_and_signed_ones_come_first",
-            "t50_the_order_of_a_listing_decides_nothing",
-        ),
-        *_in("unit/verify/test_prove", "t50_a_flood_by_a_third_party_does_not_deny_and_the_order_decides_nothing"),
-    ),
-    "T54": (
-        *_pull("t54_content_encoding_from_an_upstream_is_not_decoded"),
-        *_upstream("t54_an_encoded_body_is_refused_never_decoded"),
-    ),
-    "T57": (
-        *_hostile("t57_names_from_requests_never_become_labels"),
-        *_in(
-            "unit/observe/test_metrics",
-            "t57_ten_thousand_different_requests_make_no_new_series",
-            "t57_every_label_value_is_a_word_of_the_table",
-        ),
-    ),
-    "T58": (
-        *_hostile(
-            "t09_t58_a_redirect_to_a_private_address_is_not_followed",
-            "t05_t06_t07_t58_a_hostile_manifest_is_refused_though_it_is_signed",
-        ),
-        *_upstream(
-            "t58_a_redirect_to_a_private_address_is_refused_before_it_is_connected_to",
-            "t58_a_name_that_resolves_to_a_private_address_is_refused",
-        ),
-        *_in("unit/upstream/test_guard", "t58_the_addresses_checked_are_the_ones_connected_to"),
-    ),
-    "T59": (
-        *_pull("t59_an_upstream_that_fails_is_served_from_the_store_or_said_truthfully"),
-        *_upstream(
-            "t59_an_upstreams_failure_is_said_as_it_is_and_never_as_404",
-            "t59_a_429_is_respected_by_every_later_request",
-        ),
-        *_in("integration/test_fill", "t59_an_upstream_that_fails_is_an_upstream_error_and_never_an_absence"),
-        *_in("unit/web/test_errors", "t59_what_passes_says_when_to_come_again"),
-        *_in("e2e/test_containerd", "an_upstream_that_is_away_is_said_and_is_never_not_found"),
-    ),
-    "T60": (
-        *_hostile(
-            "t60_what_could_be_run_is_not_served_by_an_evidence_name",
-            "t60_a_runnable_referrer_is_neither_listed_nor_served",
-            "t60_evidence_of_what_is_not_admitted_is_not_served",
-            "t60_evidence_admits_nothing_and_makes_no_pin",
-        ),
-        *_in(
-            "unit/oci/test_manifest",
-            "t60_one_layer_that_could_run_is_enough_to_refuse",
-            "t60_evidence_is_at_most_16_mib",
-        ),
-    ),
-    "T61": (
-        *_pull("t61_admitted_in_one_repository_is_judged_again_in_another_of_the_same_rule"),
-        *_in(
-            "unit/policy/test_requirements",
-            "t61_what_is_proved_for_one_repository_is_denied_for_another_under_the_same_rule",
-        ),
-    ),
-    "T62": (
-        *_pull(
-            "t62_a_reload_takes_effect_on_the_next_request_hits_included",
-            "t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs",
-            "t62_a_revoked_key_is_believed_no_more",
-        ),
-        *_in(
-            "unit/pipeline/test_table",
-            "t62_one_increment_drops_everything",
-            "t62_an_answer_whose_work_began_before_the_drop_is_not_kept",
-        ),
-        *_adversary(
-            "t62_a_reload_in_the_middle_of_a_first_pull_makes_no_pin_under_the_old_policy",
-            "t62_a_pin_that_an_operator_moves_is_seen_by_the_next_request",
-        ),
-        *_in("contract/test_state_store", "t62_another_process_change_is_heard_as_anything"),
-        *_cli("a_confirmed_pin_is_answered_by_the_running_proxy_at_once_and_audited"),
     ),
 }
 
@@ -504,10 +258,25 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
         "a_warning_is_an_error_only_under_strict",
     ),
     "config schema": _in("unit/cli/test_config", "the_schemas_are_printed_one_or_both"),
-    "verify": _cli(
-        "verify_prints_the_decision_with_every_check_and_the_cosign_line",
-        "verify_of_an_unsigned_image_exits_1_and_shows_what_was_found_and_why_it_proves_nothing",
-        "verify_exits_69_when_the_upstream_is_down_and_75_when_signatures_are_out_of_reach",
+    "verify": (
+        *_cli(
+            "verify_prints_the_decision_with_every_check_and_the_cosign_line",
+            "verify_of_an_unsigned_image_exits_1_and_shows_what_was_found_and_why_it_proves_nothing",
+            "verify_exits_69_when_the_upstream_is_down_and_75_when_signatures_are_out_of_reach",
+        ),
+        *_in(
+            "integration/test_verify_command",
+            "each_requirement_says_what_proved_it",
+            "what_is_printed_for_cosign_is_right_when_cosign_runs_it",
+            "what_is_printed_for_notation_is_right_when_notation_runs_it",
+            "a_bundle_that_cosign_makes_of_a_file_is_verified_by_the_file_and_by_its_digest",
+        ),
+        *_in("unit/cli/test_bare", "t28_nobody_else_is_proved_by_it"),
+        *_in(
+            "integration/test_replay",
+            "a_decision_is_made_again_bit_for_bit_without_anything_but_its_file",
+            "one_changed_byte_fails",
+        ),
     ),
     "explain": (
         *_cli(
@@ -540,6 +309,24 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
         ),
         *_in("e2e/test_containerd", "the_node_cannot_go_around_the_proxy_though_it_could_reach_the_upstream"),
         *_in("e2e/test_skopeo_podman", "the_drop_in_cannot_be_bypassed_though_the_upstream_is_in_reach"),
+    ),
+    "presets": _in(
+        "unit/cli/test_presets",
+        "all_are_listed_with_their_sources",
+        "the_yaml_that_is_printed_is_a_policy_that_believes_whom_the_preset_believes",
+    ),
+    "trust show": _in(
+        "unit/cli/test_trust",
+        "what_is_shipped_is_shown_with_its_date_hash_and_end",
+        "a_root_that_a_signer_needs_and_cannot_use_is_a_finding",
+    ),
+    "trust refresh": (
+        *_in("unit/cli/test_trust", "a_repository_out_of_reach_takes_nothing_away_and_exits_69"),
+        *_in(
+            "integration/test_trust",
+            "images_under_two_roots_that_tuf_brought_are_admitted",
+            "a_refresh_makes_exactly_the_decisions_again_that_used_what_changed",
+        ),
     ),
     "version": _cli("a_version_is_told_without_loading_what_serves"),
 }
@@ -579,7 +366,11 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
     "listen.admin.tokens": _LATER,
     "listen.health": _web("health_answers_on_both_ports", "the_health_port_answers_to_any_name"),
     "listen.health.address": _in("unit/config/test_agreement", "the_health_port_may_be_beyond_this_host"),
-    "listen.expressLane": _LATER,
+    "listen.expressLane": _in(
+        "integration/test_lane",
+        "a_warm_manifest_is_answered_before_the_framework_with_the_same_head_and_body",
+        "a_closed_lane_answers_nothing",
+    ),
     "data": (
         *_effect("data_is_where_content_state_and_audit_are_kept"),
         *_cli("two_proxies_on_one_data_directory_are_refused_with_exit_64"),
@@ -659,6 +450,8 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
         *_in("unit/config/test_agreement", "a_port_beyond_this_host_may_do_without_tls_for_networks_that_are_named"),
     ),
     "limits": _in("unit/config/test_loader", "two_fields_are_enough_and_everything_else_has_its_default"),
+    "limits.connections": _in("integration/test_lane", "beyond_its_places_a_client_is_told_to_ask_again"),
+    "limits.connectionsPerClient": _in("integration/test_lane", "beyond_its_places_a_client_is_told_to_ask_again"),
     "limits.requestSeconds": (
         *_pull("over_the_deadline_it_is_503_and_the_work_goes_on_so_that_the_retry_succeeds"),
         *_in("unit/config/test_agreement", "a_request_is_answered_before_containerd_gives_up"),
@@ -690,10 +483,14 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "trustRoots.<name>.root": (*_MISTAKE, *_roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise")),
     "trustRoots.<name>.refresh": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
     "trustRoots.<name>.maxAge": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
-    "trustRoots.<name>.certificates": _roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+    "trustRoots.<name>.certificates": (
+        *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
+        *_cookbook("microsofts_images_are_believed_by_notation_after_the_certificate_ended"),
+    ),
     "trustRoots.<name>.timestamps": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
+        *_cookbook("microsofts_images_are_believed_by_notation_after_the_certificate_ended"),
     ),
     "trustRoots.<name>.revocation": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
@@ -707,21 +504,32 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in(
             "unit/verify/certificates/test_revocation", "t58_nothing_is_wanted_of_a_host_that_the_operator_did_not_name"
         ),
+        *_cookbook("an_authority_that_names_another_host_for_its_crl_is_refused_with_what_to_add"),
     ),
     "trustRoots.<name>.crls": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_in("unit/verify/certificates/test_revocation", "a_crl_that_the_operator_gave_answers_without_a_network"),
     ),
     "signers": _in("unit/config/test_policy", "a_signers_word_meets_its_key"),
-    "signers.<name>.parameters": _signers("a_preset_may_have_parameters"),
-    "signers.<name>.timestamp": _signers("a_key_says_what_must_stand_beside_its_signature"),
-    "signers.<name>.trustRoot": _signers(
-        "a_key_says_what_must_stand_beside_its_signature",
-        "an_identity_stands_under_sigstore_unless_it_says_otherwise",
+    "signers.<name>.parameters": (
+        *_signers("a_preset_may_have_parameters"),
+        *_asked_of_signers("a_preset_with_parameters_means_the_identities_of_that_organisation_alone"),
+    ),
+    "signers.<name>.timestamp": (
+        *_signers("a_key_says_what_must_stand_beside_its_signature"),
+        *_cookbook("the_newest_scan_decides_and_what_does_not_apply_is_not_counted"),
+    ),
+    "signers.<name>.trustRoot": (
+        *_signers(
+            "a_key_says_what_must_stand_beside_its_signature",
+            "an_identity_stands_under_sigstore_unless_it_says_otherwise",
+        ),
+        *_asked_of_signers("another_sigstore_with_the_same_names_is_nobodys"),
     ),
     "signers.<name>.issuer": (
         *_signers("an_identity_stands_under_sigstore_unless_it_says_otherwise"),
         *_in("unit/policy/who/test_identities", "t28_an_issuer_is_compared_exactly_and_is_no_pattern"),
+        *_cookbook("gitlab_ci_believes_one_projects_pipeline_at_its_release_tags"),
     ),
     "signers.<name>.subject": (
         *_in("unit/policy/who/test_identities", "t28_a_subject_that_whoever_comes_has_is_refused"),
@@ -735,16 +543,33 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "t28_an_identity_is_matched_whole_or_not_at_all",
             "t52_a_users_expression_runs_in_linear_time",
         ),
+        *_asked_of_signers("extensions_are_all_asked_and_email_and_pattern_identities_are_whole"),
     ),
     "signers.<name>.extensions": (
         *_signers("extensions_are_asked_by_fulcios_names"),
         *_in("unit/policy/who/test_identities", "an_extension_is_known_by_fulcios_name_alone"),
+        *_asked_of_signers("extensions_are_all_asked_and_email_and_pattern_identities_are_whole"),
     ),
-    "signers.<name>.github": _signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
-    "signers.<name>.workflow": _signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
-    "signers.<name>.ref": _signers("the_github_shorthand_takes_any_ref_of_its_workflow_and_another_root"),
-    "signers.<name>.x509": _signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
-    "signers.<name>.san": _signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
+    "signers.<name>.github": (
+        *_signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
+        *_asked_of_signers("t28_a_workflow_is_known_whole_and_by_its_issuer"),
+    ),
+    "signers.<name>.workflow": (
+        *_signers("t28_the_github_shorthand_means_one_workflow_of_one_repository"),
+        *_cookbook("github_actions_believes_one_workflow_of_a_repository_at_its_release_tags"),
+    ),
+    "signers.<name>.ref": (
+        *_signers("the_github_shorthand_takes_any_ref_of_its_workflow_and_another_root"),
+        *_cookbook("github_actions_believes_one_workflow_of_a_repository_at_its_release_tags"),
+    ),
+    "signers.<name>.x509": (
+        *_signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
+        *_cookbook("own_pki_believes_the_companys_certificates_while_they_last_or_by_their_timestamps"),
+    ),
+    "signers.<name>.san": (
+        *_signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
+        *_cookbook("own_pki_believes_the_companys_certificates_while_they_last_or_by_their_timestamps"),
+    ),
     "signers.<name>.key": _in(
         "unit/config/test_policy",
         "key_files_are_relative_to_the_policy_and_not_to_the_configuration",
@@ -765,10 +590,13 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in("unit/verify/formats/test_simplesigning", "t31_a_bare_keys_window_is_compared_with_now"),
         *_in("unit/policy/test_requirements", "t31_a_bare_key_is_held_against_now"),
     ),
-    "signers.<name>.preset": _in(
-        "unit/config/test_policy",
-        "a_preset_brings_its_own_key",
-        "an_unknown_preset_is_refused_with_its_line_and_the_known_names",
+    "signers.<name>.preset": (
+        *_in(
+            "unit/config/test_policy",
+            "a_preset_brings_its_own_key",
+            "an_unknown_preset_is_refused_with_its_line_and_the_known_names",
+        ),
+        *_cookbook("kubernetes_lets_the_promoters_images_through_under_the_name_they_were_promoted_from"),
     ),
     "images": _pull("the_empty_policy_denies_everything_and_says_so"),
     "images[].match": (
@@ -797,22 +625,41 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
         "an_unsigned_image_is_refused_with_a_line_that_says_why_and_leaves_nothing",
     ),
-    "images[].require[].claims": _policy("claims_ask_for_signed_annotations"),
+    "images[].require[].claims": (
+        *_policy("claims_ask_for_signed_annotations"),
+        *_asked_of_signers("claims_are_signed_ones_and_all_of_them", "claims_of_two_signatures_do_not_add_up"),
+    ),
     "images[].require[].digest": _policy("a_reviewed_digest_is_a_requirement_like_any_other"),
-    "images[].require[].atLeast": _policy("t30_at_least_counts_distinct_keys"),
+    "images[].require[].atLeast": (
+        *_policy("t30_at_least_counts_distinct_keys"),
+        *_asked_of_signers("t30_at_least_counts_keys_and_identities_and_no_names"),
+    ),
     "images[].require[].of": _policy("t30_at_least_counts_distinct_keys"),
-    "images[].require[].name": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
-    "images[].signedAs": _pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
-    "images[].require[].covers": _in(
-        "unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"
+    "images[].require[].name": (
+        *_policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
+        *_asked_of_attestations("an_attestation_is_called_by_its_name_and_its_refusal_says_what_is_asked"),
+    ),
+    "images[].signedAs": (
+        *_pull("t11_another_product_of_the_same_signer_is_refused_and_signed_as_admits_it"),
+        *_asked_of_signers("t11_a_payload_names_this_repository_or_one_that_signed_as_lists"),
+    ),
+    "images[].require[].covers": (
+        *_in("unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"),
+        *_asked_of_signers("covers_may_differ_from_requirement_to_requirement"),
     ),
     "images[].require[].attestation": (
         *_attestations("an_alias_means_its_predicate_types_and_a_uri_itself"),
         *_in("unit/policy/words/test_asking", "signatures_attestations_and_digests_may_be_counted"),
+        *_asked_of_attestations(
+            "each_fact_that_is_asked_for_admits_what_is_right_and_refuses_its_twins_with_a_sentence"
+        ),
     ),
     "images[].require[].by": (
         *_MISTAKE,
         *_in("unit/policy/words/test_asking", "everybody_whose_word_counts_is_a_signer_of_the_rule"),
+        *_asked_of_attestations(
+            "t22_t23_t24_the_right_words_admit_nothing_where_they_are_no_statement_of_this_image_by_the_signer"
+        ),
     ),
     "images[].require[].where": (
         *_attestations(
@@ -822,50 +669,103 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in(
             "unit/policy/checks/test_where", "numbers_are_compared_as_they_are_written", "t28_a_text_is_matched_whole"
         ),
+        *_asked_of_attestations(
+            "each_fact_that_is_asked_for_admits_what_is_right_and_refuses_its_twins_with_a_sentence"
+        ),
     ),
     "images[].require[].condition": (
         *_attestations("a_uri_without_a_reader_is_asked_by_a_condition_over_its_predicate"),
         *_in("unit/policy/checks/test_conditions", "what_is_no_condition_is_refused_at_load_with_a_sentence"),
+        *_asked_of_attestations(
+            "t25_after_the_first_pull_what_the_upstream_swapped_is_not_what_conditions_are_asked_of"
+        ),
     ),
-    "images[].require[].maxAge": _in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
-    "images[].require[].grace": _attestations("all_that_an_attestation_can_be_asked"),
-    "images[].require[].levels": _attestations("levels_are_given_to_builders_in_the_order_of_the_file"),
-    "images[].require[].vex": _attestations("all_that_an_attestation_can_be_asked"),
-    "images[].require[].image": _in(
-        "unit/policy/words/test_asking",
-        "each_kind_is_read_as_its_own_requirement",
-        "what_has_no_identity_is_not_counted",
+    "images[].require[].maxAge": (
+        *_in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
+        *_asked_of_attestations(
+            "the_newest_proved_scan_decides_and_an_old_good_one_hides_nothing",
+            "a_claimed_scan_time_and_an_unproved_one_count_for_no_age",
+        ),
     ),
-    "images[].require[].image.maxAge": _attestations("all_that_the_image_itself_can_be_asked"),
-    "images[].require[].image.where": _attestations(
-        "all_that_the_image_itself_can_be_asked", "t23_an_empty_where_is_never_read_as_any"
+    "images[].require[].grace": (
+        *_attestations("all_that_an_attestation_can_be_asked"),
+        *_asked_of_attestations("grace_keeps_what_was_admitted_with_an_alarm_and_admits_nothing_new"),
     ),
-    "images[].require[].image.condition": _attestations("all_that_the_image_itself_can_be_asked"),
-    "images[].base": _in(
-        "unit/policy/words/test_meaning", "a_decision_changes_with_all_that_may_decide_about_its_base"
+    "images[].require[].levels": (
+        *_attestations("levels_are_given_to_builders_in_the_order_of_the_file"),
+        *_cookbook("a_provenance_level_is_the_builders_and_the_source_is_asked_for"),
     ),
-    "images[].base.require": _in(
-        "unit/policy/words/test_meaning",
-        "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule",
-        "whoever_may_speak_for_a_base_counts_as_a_signer_of_the_rule",
+    "images[].require[].vex": (
+        *_attestations("all_that_an_attestation_can_be_asked"),
+        *_asked_of_attestations(
+            "a_trusted_signers_vex_statement_takes_a_finding_out_and_the_decision_says_so",
+            "no_other_vex_statement_takes_anything_out",
+        ),
     ),
-    "images[].base.rule": _in(
-        "unit/policy/words/test_meaning", "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule"
+    "images[].require[].image": (
+        *_in(
+            "unit/policy/words/test_asking",
+            "each_kind_is_read_as_its_own_requirement",
+            "what_has_no_identity_is_not_counted",
+        ),
+        *_asked_of_images(
+            "each_fact_of_the_image_is_one_line_and_its_twins_are_refused_with_a_sentence",
+            "of_an_index_the_platforms_own_facts_are_asked_and_one_that_fails_is_not_served",
+        ),
     ),
-    "images[].evidenceFrom": _in(
-        "unit/policy/words/test_entries",
-        "evidence_may_be_looked_for_elsewhere",
-        "t39_a_place_that_is_no_repository_is_refused",
+    "images[].require[].image.maxAge": (
+        *_attestations("all_that_the_image_itself_can_be_asked"),
+        *_asked_of_images("a_young_image_grows_old_and_its_admission_ends_with_that"),
+    ),
+    "images[].require[].image.where": (
+        *_attestations("all_that_the_image_itself_can_be_asked", "t23_an_empty_where_is_never_read_as_any"),
+        *_asked_of_images("each_fact_of_the_image_is_one_line_and_its_twins_are_refused_with_a_sentence"),
+    ),
+    "images[].require[].image.condition": (
+        *_attestations("all_that_the_image_itself_can_be_asked"),
+        *_asked_of_images("each_fact_of_the_image_is_one_line_and_its_twins_are_refused_with_a_sentence"),
+    ),
+    "images[].base": (
+        *_in("unit/policy/words/test_meaning", "a_decision_changes_with_all_that_may_decide_about_its_base"),
+        *_asked_of_images(
+            "a_base_that_is_named_proved_and_admitted_is_shown_in_the_decision",
+            "whoever_only_names_a_good_base_stands_on_none",
+        ),
+    ),
+    "images[].base.require": (
+        *_in(
+            "unit/policy/words/test_meaning",
+            "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule",
+            "whoever_may_speak_for_a_base_counts_as_a_signer_of_the_rule",
+        ),
+        *_asked_of_images("a_base_is_found_by_the_materials_of_proved_provenance"),
+    ),
+    "images[].base.rule": (
+        *_in("unit/policy/words/test_meaning", "a_base_is_judged_by_requirements_of_its_own_or_by_a_rule"),
+        *_asked_of_images("a_base_is_judged_by_its_own_rule_or_by_the_one_named"),
+    ),
+    "images[].evidenceFrom": (
+        *_in(
+            "unit/policy/words/test_entries",
+            "evidence_may_be_looked_for_elsewhere",
+            "t39_a_place_that_is_no_repository_is_refused",
+        ),
+        *_asked_of_signers(
+            "evidence_from_a_repository_of_the_sites_own_counts_under_the_same_proofs",
+            "githubs_attestation_api_is_a_source_and_what_it_holds_is_proved_like_anything",
+        ),
     ),
     "images[].recheck": _in(
         "unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"
     ),
-    "images[].after": _in(
-        "unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"
+    "images[].after": (
+        *_in("unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"),
+        *_asked_of_moves("a_moved_tag_is_followed_when_it_is_old_enough_by_proved_time_or_by_our_first_sight"),
     ),
     "images[].covers": (
         *_in("unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"),
         *_pull("an_index_admits_its_children_and_their_blobs_and_nothing_else"),
+        *_asked_of_signers("t10_what_covers_an_index_its_children_or_both"),
     ),
     "images[].rollback": (
         *_in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
@@ -874,8 +774,12 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "a_time_is_asked_only_of_who_can_prove_one",
             "one_requirement_that_always_tells_a_time_is_enough_for_rollback",
         ),
+        *_asked_of_moves("t12_a_tag_that_goes_back_by_proved_time"),
     ),
-    "images[].regression": _in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
+    "images[].regression": (
+        *_in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
+        *_asked_of_moves("a_tag_whose_new_digest_has_fewer_or_other_signers"),
+    ),
     "exceptions": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
     "exceptions[].match": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_its_names_alone"),
     "exceptions[].digest": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_one_digest_alone"),
@@ -918,7 +822,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
 
 TABLE: Mapping[str, tuple[str, ...]] = {
     **_PROMISES,
-    **_ATTACKS,
+    **TESTS_OF_ATTACKS,
     **{f"duty: {duty}": tests for duty, tests in _DUTIES.items()},
     **{f"verb: {verb}": tests for verb, tests in _VERBS.items()},
     **{f"pratique.yaml: {field}": tests for field, tests in _PRATIQUE.items()},

@@ -12,9 +12,13 @@ import pytest
 from proxy import errors, events
 from proxy.cli.exits import DEFECT, OK
 from proxy.config.both import load_both
+from proxy.config.policy import PolicyFiles, load_files
+from proxy.facts import FIELDS, sbom
 from proxy.observe.metrics import METRICS
-from proxy.policy import unsupported
+from proxy.policy.checks.conditions import compiled, image_variables, variables_of
 from proxy.trust.presets import PRESETS
+from proxy.verify.witness import logbody
+from tests.architecture import printed
 from tests.architecture.coverage import ATTACKS, TABLE
 from tests.architecture.fields import policy_fields, pratique_fields
 from tests.architecture.verbs import commands
@@ -66,11 +70,49 @@ def test_every_field_of_policy_yaml_is_described():
     assert {each for each in described if "." in each and each[0].islower()} - policy_fields() == set()
 
 
-def test_every_word_of_later_versions_is_named():
-    later = {*unsupported._TOP, *unsupported._SIGNER, *unsupported._RULE, *unsupported._KINDS}
-    later |= {*unsupported._REQUIREMENT, *unsupported._REVOKED}
-    section = page("policy.md").partition("## Words of later versions")[2]
-    assert later - in_code(section) == set()
+def test_the_policys_example_is_right_but_for_its_digests(tmp_path):
+    """Every word of the design that the page shows is one that this version takes."""
+    (example,) = re.findall(r"^```yaml\n(version: 1\nmode.*?)^```", page("policy.md"), re.MULTILINE | re.DOTALL)
+    digests = re.findall(r"sha256:([0-9a-f]{4})…", example)
+    for short in digests:
+        example = example.replace(f"sha256:{short}…", f"sha256:{short * 16}")
+    cookbook = ROOT / "config" / "cookbook"
+    for name in ("vendor-ca.pem", "vendor-tsa.pem"):
+        (tmp_path / name).write_bytes((cookbook / "own-pki" / "corp-ca.pem").read_bytes())
+    (tmp_path / "scanner.pub").write_bytes((cookbook / "vulnerability-gate" / "keys" / "scanner.pub").read_bytes())
+    (tmp_path / "policy.yaml").write_text(example, encoding="utf-8")
+    loaded = load_files(
+        PolicyFiles(tmp_path / "policy.yaml", tmp_path / "lock"), now=datetime(2026, 11, 10, tzinfo=UTC)
+    )
+    assert (len(digests), len(loaded.policy.rules), loaded.warnings) == (3, 4, ())
+
+
+def test_what_pages_repeat_of_the_program_is_as_it_is():
+    """Written again by `python -m tests.architecture.printed`."""
+    for each in printed.PAGES:
+        text = each.read_text(encoding="utf-8")
+        assert printed.printed(text) == text, f"{name_of(each)} repeats what is so no more"
+
+
+def test_every_fact_and_every_recipe_is_printed():
+    places = set(printed.places(page("policy.md")))
+    assert {f"facts {alias}" for alias in FIELDS} <= places
+    recipes = {folder.name for folder in printed.COOKBOOK.iterdir()}
+    assert {f"recipe {name}" for name in recipes} == {place for place in places if place.startswith("recipe ")}
+
+
+def test_the_conditions_that_are_shown_can_be_compiled():
+    section = page("policy.md").partition("## Conditions")[2].partition("```\n")[2].partition("```")[0]
+    kinds = [*map(variables_of, FIELDS.keys() - {"image"}), image_variables()]
+    for line in section.splitlines():
+        assert any(is_condition(line, variables) for variables in kinds), line
+
+
+def is_condition(text, variables):
+    try:
+        return compiled(text, variables).text == text
+    except errors.ConfigError:
+        return False
 
 
 def test_every_preset_is_described():
@@ -98,22 +140,28 @@ def test_every_error_is_described_with_its_code_and_status():
     assert {name for name in told if name[0].isupper()} - set(vars(errors)) == set()
 
 
+def sections_of_commands() -> dict[str, str]:
+    """By verb; one that is asked in several forms (`verify --replay FILE`) has a section for each, here as one text."""
+    found: dict[str, str] = {}
+    for section in page("commands.md").split("\n## ")[1:]:
+        head = re.match(r"`pratique ([a-z ]+?)(?: (?:[A-Z|]+|--[a-z]+ [A-Z]+))?`", section)
+        if head:
+            found[head[1]] = found.get(head[1], "") + section
+    return found
+
+
 def test_every_command_and_flag_is_described():
-    text = page("commands.md")
+    sections = sections_of_commands()
     for name, command in commands().items():
-        assert re.search(rf"^## `pratique {name}[` ]", text, re.MULTILINE), f"{name} has no section"
-        section = re.split(rf"^## `pratique {name}[` ].*$", text, maxsplit=1, flags=re.MULTILINE)[1].partition("\n## ")[
-            0
-        ]
+        assert name in sections, f"{name} has no section"
         for parameter in command.params:
             for flag in parameter.opts:
                 if flag.startswith("--") and flag not in {"--config", "--output", "--help"}:
-                    assert flag in section, f"{name} {flag} is not described"
+                    assert flag in sections[name], f"{name} {flag} is not described"
 
 
 def test_no_command_is_described_that_is_not_there():
-    described = set(re.findall(r"^## `pratique ([a-z ]+?)(?: [A-Z|]+)?`", page("commands.md"), re.MULTILINE))
-    assert described == set(commands())
+    assert sections_of_commands().keys() == commands().keys()
 
 
 def test_every_exit_code_is_described():
@@ -208,3 +256,14 @@ def test_a_decision_record_says_why_what_and_what_it_costs(path):
     for heading in ("## Context", "## Decision", "## What it costs"):
         assert heading in text, heading
     assert f"adr/{path.name}" in page("architecture.md")
+
+
+def test_every_format_that_is_read_is_named_with_its_versions():
+    text = page("evidence.md")
+    row = next(line for line in text.splitlines() if line.startswith("| log entry |"))
+    assert [
+        f"{kind} {version}" for kind, version in logbody._KINDS if f"`{kind}`" not in row or version not in row
+    ] == []
+    versions = {*(each.removeprefix("SPDX-") for each in sbom.SPDX_VERSIONS), *sbom.CYCLONEDX_VERSIONS}
+    row = next(line for line in text.splitlines() if line.startswith("| SPDX "))
+    assert {version for version in versions if version not in row} == set()

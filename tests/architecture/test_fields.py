@@ -14,7 +14,6 @@ LATER = {
         "listen": {"mirrors": [{"address": "127.0.0.1:1", "upstream": "a.b", "tls": {**TLS, "clientCa": "ca.pem"}}]}
     },
     "listen.admin.tokens": {"listen": {"admin": {"tokens": [{"name": "ops", "file": "ops", "role": "view"}]}}},
-    "listen.expressLane": {"listen": {"expressLane": True}},
     "clients.mtls": {"clients": {"mtls": {"identity": "cn"}}},
     "clients.header": {"clients": {"header": {"name": "X-Node", "file": "node"}}},
     "clients.require": {"clients": {"require": "mtls"}},

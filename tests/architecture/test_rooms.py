@@ -124,10 +124,14 @@ def test_unit_tests_mirror_the_rooms():
     assert strays <= SUBJECTS_OF_THEIR_OWN
 
 
-# Tests over material that is no file of ours: what real tools signed, and the examples under config/ and deploy/.
+# Tests over material that is no file of ours: what real tools signed, its hostile twins, and the examples under config/ and deploy/.
 SUBJECTS_OF_THEIR_OWN = {
+    "tests/unit/test_parsers_hold.py",
     "tests/unit/verify/test_vectors.py",
     "tests/unit/verify/test_cosign_assets.py",
+    "tests/unit/verify/test_hostile.py",
+    "tests/unit/verify/test_mutations.py",
+    "tests/unit/verify/test_redteam.py",
     "tests/unit/verify/notation/test_vectors.py",
     "tests/unit/config/test_examples.py",
 }
