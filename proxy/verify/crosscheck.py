@@ -133,6 +133,11 @@ def second_opinion(bundle: bytes, *, root: TrustRoot, digest: Digest, artifact: 
     return _asked(read, library, digest=digest, artifact=artifact)
 
 
+def prepare(root: TrustRoot) -> None:
+    """Load the library and read the root, so that the first opinion under it waits for neither. Raises nothing."""
+    _library(root.raw)
+
+
 def _asked(bundle: "Bundle", library: _Library, *, digest: Digest, artifact: bytes | None) -> Opinion:
     try:
         if bundle._dsse_envelope is not None:  # noqa: SLF001 the library has no public question for it

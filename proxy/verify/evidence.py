@@ -80,7 +80,7 @@ class Evidence:
     """One proved statement about `subject`.
 
     kind: signature | attestation. `identity` tells signers apart (T30): `key:<SPKI sha256>`, `keyless:<issuer> <SAN>`,
-    `x509:<root sha256> <subject or SAN>`. `names` are repositories that the signed bytes name; None where their form
+    `x509:<root sha256> <subject> <SAN>`. `names` are repositories that the signed bytes name; None where their form
     has no place for a name (in-toto statements, Notation). `proved_at` is the time that a log or a timestamp proves.
     `rests_on` are items of the trust material that it used (`TrustMaterial.items`). `form`: simple-signing | bundle |
     dsse | notation-jws | notation-cose | carried. `opinions` are the verifiers that were asked and agree.
@@ -104,6 +104,7 @@ class Evidence:
     log: LogProof | None = None
     opinions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # revocation that could not be asked under mode `log`
+    unasked: tuple[str, ...] = ()  # what should be asked of its revocation before it is used, under mode `log`
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,12 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """All that was proved, all that was not, and what else would have to be known: URLs of CRLs and OCSP responders."""
+    """All that was proved, all that was not, and what else would have to be known: URLs of CRLs and OCSP responders.
+
+    `gaps` are sentences about what was asked and could not be told: later it may be, so that nothing follows from it.
+    """
 
     evidence: tuple[Evidence, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     wanted: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()

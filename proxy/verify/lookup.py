@@ -17,6 +17,9 @@ from proxy.oci.reference import EvidenceTag, Tag
 MAX_REFERRERS = 64  # evidence manifests fetched for one subject
 MAX_CARRIER_REFERRERS = 8  # the same for one that only carries statements: who signs it signs it once or twice
 MAX_SIGNATURES = 64  # layers read from one evidence manifest
+MAX_REFERRER_LAYERS = 8  # the same of one that refers to a subject: a bundle is one, cosign's OCI 1.1 form has a few
+MAX_MANIFEST = 1024 * 1024  # bytes of an evidence manifest; with 64 signatures and their certificates it is 600 KiB
+MAX_MANIFESTS = 64 * 1024 * 1024  # bytes of all evidence manifests of one image
 MAX_EVIDENCE = 16 * 1024 * 1024  # bytes of one evidence blob, by counted bytes
 MAX_TOTAL = 64 * 1024 * 1024  # bytes of all evidence blobs of one image
 # A simple-signing payload is some hundred bytes, a Notation envelope some ten thousand.
@@ -106,7 +109,9 @@ def likely_first(descriptors: Iterable[Descriptor], wants: Wants = ANYTHING) -> 
 
 def signature_layers(manifest: Manifest, wants: Wants = ANYTHING) -> Layers:
     """The layers that claim to carry a signature of their own, at most MAX_SIGNATURES, the same whatever their order."""
-    return _chosen((layer for layer in manifest.layers if mediatype.is_signed(layer.media_type)), wants)
+    return _chosen(
+        (layer for layer in manifest.layers if mediatype.is_signed(layer.media_type)), wants, _most(manifest)
+    )
 
 
 def evidence_layers(manifest: Manifest, wants: Wants = ANYTHING) -> Layers:
@@ -116,7 +121,7 @@ def evidence_layers(manifest: Manifest, wants: Wants = ANYTHING) -> Layers:
         for layer in manifest.layers
         if mediatype.is_signed(layer.media_type) or (is_statement(layer) and wants.has_attestations)
     )
-    return _chosen(claimed, wants)
+    return _chosen(claimed, wants, _most(manifest))
 
 
 def is_statement(layer: Descriptor) -> bool:
@@ -191,11 +196,16 @@ def _order(descriptor: Descriptor) -> tuple[Digest, str, int]:
     return descriptor.digest, descriptor.media_type, descriptor.size
 
 
-def _chosen(claimed: Iterable[Descriptor], wants: Wants) -> Layers:
+def _most(manifest: Manifest) -> int:
+    """Referrers are many, and anybody who can push makes them: each may hold a few (T50)."""
+    return MAX_SIGNATURES if manifest.subject is None else MAX_REFERRER_LAYERS
+
+
+def _chosen(claimed: Iterable[Descriptor], wants: Wants, most: int) -> Layers:
     # One blob with two signatures beside it is two layers; the same one twice is one.
     once = {(layer.digest, *sorted(layer.annotations.items())): layer for layer in claimed}
     ordered = sorted(once.values(), key=lambda layer: _layer_order(layer, wants))
-    return Layers(tuple(ordered[:MAX_SIGNATURES]), max(0, len(ordered) - MAX_SIGNATURES))
+    return Layers(tuple(ordered[:most]), max(0, len(ordered) - most))
 
 
 def _layer_order(layer: Descriptor, wants: Wants) -> tuple[int, Digest, str, int, list[tuple[str, str]]]:

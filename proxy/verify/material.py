@@ -1,7 +1,7 @@
 """TrustMaterial: a frozen snapshot of whom to believe, with fingerprints. `trust` makes it; `verify` reads it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -89,6 +89,15 @@ class TrustRoot:
         )
         return frozenset(each.item for each in listed)
 
+    def resting_on(self, items: Iterable[str]) -> tuple[str, ...]:
+        """What a proof rests on that used these: each as this root lists it, and what the root requires beside them.
+
+        Another root may list the same, and list it still when this one does no more.
+        """
+        lists = (("log", self.logs), ("ct", self.ct_logs), ("tsa", self.timestamp_authorities))
+        requires = ",".join(word for word, listed in lists if listed)
+        return (f"root:{self.name}:{requires}", *(f"{item}@{self.name}" for item in items))
+
 
 @dataclass(frozen=True, slots=True)
 class X509Store:
@@ -108,7 +117,8 @@ class X509Store:
     def items(self) -> frozenset[str]:
         """One for each anchor; how revocation is asked belongs to each, since a changed mode changes what it proves."""
         asked = _sha256(repr((self.revocation, sorted(self.hosts))).encode() + b"".join(map(_hash, self.crls)))[:16]
-        return frozenset(f"anchor:{_fingerprint(each).hex()}:{asked}" for each in (*self.roots, *self.timestamp_roots))
+        anchors = (*self.roots, *self.timestamp_roots)
+        return frozenset(f"anchor:{_fingerprint(each).hex()}:{asked}@{self.name}" for each in anchors)
 
     def item(self, anchor: x509.Certificate) -> str:
         """The item of one of its anchors."""
@@ -166,17 +176,25 @@ class KeylessSigner:
 
 @dataclass(frozen=True, slots=True)
 class X509Signer:
-    """A certificate under a trust store: by a subset of its subject (`(attribute, value)`), by its SAN, or by both."""
+    """A certificate under a trust store: by a subset of its subject (`(attribute, value)`), by its SAN, or by both.
+
+    `needs_log`: an entry in a log of the trust root `root` must hold that very certificate. `needs_timestamp`: the
+    store's timestamp anchors must prove when it was made; without it they may, and its chain must be valid now otherwise.
+    """
 
     name: str
     store: str
     subject: tuple[tuple[str, str], ...] = ()
     san: Pattern | None = None
+    needs_log: bool = False
+    needs_timestamp: bool = False
+    root: str | None = None
 
     @property
     def fingerprint(self) -> str:
         san = self.san.text if self.san else None
-        return _sha256(repr((self.name, self.store, sorted(self.subject), san)).encode())
+        asked = (self.needs_log, self.needs_timestamp, self.root)
+        return _sha256(repr((self.name, self.store, sorted(self.subject), san, asked)).encode())
 
 
 Signer: TypeAlias = KeySigner | KeylessSigner | X509Signer
@@ -208,12 +226,14 @@ class TrustMaterial:
         """What changes exactly when one of these signers is another, or revoked. What stands behind them is `items`."""
         parts = [self.signers[name].fingerprint if name in self.signers else f"absent {name}" for name in sorted(names)]
         parts += [f"revoked {each.issuer} {each.subject.text}" for each in self.revoked_identities]
+        # A revoked key may be anybody's in a chain: what was proved before it was revoked is proved again (T62).
+        parts += [f"revoked {spki}" for spki in sorted(self.revoked)]
         return _sha256("\n".join(parts).encode())
 
     @property
     def items(self) -> frozenset[str]:
         """All that a proof may rest on; a Decision whose items are not all here any more is made again."""
-        roots = [root.items for name, root in self.roots.items() if name not in self.stale]
+        roots = [root.resting_on(root.items) for name, root in self.roots.items() if name not in self.stale]
         keys = {signer.item for signer in self.signers.values() if isinstance(signer, KeySigner)}
         return frozenset().union(*roots, *(store.items for store in self.stores.values()), keys)
 

@@ -62,6 +62,7 @@ def prove_all(
         tuple(evidence.values()),
         tuple(dict.fromkeys(each for found in proved for each in found.rejections)),
         tuple(dict.fromkeys(url for found in proved for url in found.wanted)),
+        tuple(dict.fromkeys(gap for found in proved for gap in found.gaps)),
     )
 
 

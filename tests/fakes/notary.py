@@ -65,6 +65,7 @@ class Pen:
     stamper: FakeAuthority | None = None
     stamped_at: datetime = NOW - DAY
     stamps: bytes | None = None  # something else than the signature
+    stamping: dict[str, Any] = field(default_factory=dict)  # how else it is stamped
     made: Any = None  # (message, key) -> signature, where it is not made as it should be
 
     def write(self) -> bytes:
@@ -120,7 +121,7 @@ class Pen:
         return self.made(message, private) if self.made else sign(message, private)
 
     def _stamp(self, signature: bytes) -> bytes:
-        return self.stamper.stamp(self.stamps or signature, at=self.stamped_at, is_bare=True)
+        return self.stamper.stamp(self.stamps or signature, at=self.stamped_at, is_bare=True, **self.stamping)
 
 
 def algorithm_of(private: Any) -> str:

@@ -111,12 +111,24 @@ KINDS = (
 
 
 def body_of(
-    kind: str, *, signature: bytes, message: bytes, payload: bytes, envelope: bytes, key: bytes, is_certificate: bool
+    kind: str,
+    *,
+    signature: bytes,
+    message: bytes,
+    payload: bytes,
+    envelope: bytes,
+    key: bytes,
+    is_certificate: bool,
+    is_folded: bool = False,
 ) -> bytes:
-    """The canonicalized body that Rekor writes for such a signing; `key` is DER of a public key or certificate."""
+    """The canonicalized body that Rekor writes for such a signing; `key` is DER of a public key or certificate.
+
+    `is_folded`: its PEM has lines, for whoever compares PEM with PEM.
+    """
     name, _, version = kind.partition(" ")
     block = "CERTIFICATE" if is_certificate else "PUBLIC KEY"
-    pem = _b64(f"-----BEGIN {block}-----\n{_b64(key)}\n-----END {block}-----\n".encode())
+    text = _folded(key) if is_folded else _b64(key)
+    pem = _b64(f"-----BEGIN {block}-----\n{text}\n-----END {block}-----\n".encode())
     verifier = {"keyDetails": "PKIX_ECDSA_P256_SHA_256"}
     verifier |= {"x509Certificate" if is_certificate else "publicKey": {"rawBytes": _b64(key)}}
     record = {
@@ -163,6 +175,12 @@ def body_of(
 
 def _b64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+def _folded(raw: bytes) -> str:
+    """RFC 7468 3: 64 characters a line."""
+    text = _b64(raw)
+    return "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
 
 
 def _hex(raw: bytes) -> dict[str, str]:

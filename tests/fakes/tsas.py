@@ -118,7 +118,7 @@ class FakeAuthority:
     def _content(self, message: bytes, wishes: "_Wishes") -> bytes:
         info: dict[str, Any] = {
             "version": "v1",
-            "policy": "1.3.6.1.4.1.57264.2",
+            "policy": wishes.policy,
             "message_imprint": {
                 "hash_algorithm": {"algorithm": wishes.imprint},
                 "hashed_message": hashlib.new(wishes.imprint, message).digest(),
@@ -179,6 +179,7 @@ class _Wishes:
 
     at: datetime | str = WITHIN
     accuracy: dict[str, int] | None = None
+    policy: str = "1.3.6.1.4.1.57264.2"
     imprint: str = "sha256"
     digest: str = "sha256"
     signature: str = "sha256"

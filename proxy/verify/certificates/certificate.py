@@ -145,6 +145,9 @@ def _load(der: bytes) -> x509.Certificate:
         _ = certificate.signature_hash_algorithm
     except UNREADABLE as error:
         raise NotProved(f"a certificate cannot be read: {shown(str(error))}") from None
+    # X.690 11.2.2: of the signature, which nothing signs, another spelling would be another fingerprint of one certificate.
+    if der[-len(certificate.signature) - 1] != 0:
+        raise NotProved("a certificate's signature is not written as DER has it; sign the image again")
     return certificate
 
 

@@ -1,11 +1,13 @@
 """A leaf is believed only through a whole chain that is valid at the proved time, up to a root that was given (T21, T31).
 
-RFC 5280 6.1, narrowed: the path is linear and at most 10 long, every certificate in it (the root too) must be valid at
-`at`, and whatever would have to be understood and is not (name constraints, policies that are required) is refused.
+RFC 5280 6.1, narrowed: a path is at most 10 long, every certificate in it (the root too) must be valid at `at`, and
+whatever would have to be understood and is not (name constraints, policies that are required) is refused. Where several
+lead up, as with cross-signed authorities, one that holds suffices, in whatever order they came.
 """
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -18,6 +20,7 @@ from proxy.verify.evidence import NotProved
 from proxy.verify.material import Authority
 
 _HASHES = frozenset({"sha256", "sha384", "sha512"})
+_MAX_STEPS = 64  # upwards, in all: certificates of one name and key could sign each other in every order (T53)
 
 
 class _NotIssued(NotProved):
@@ -62,11 +65,10 @@ def find_anchor(
     5280 has it, a code signer without an extended key usage may sign code; one with it must be told so.
     """
     try:
-        path = (leaf,) if leaf in anchors else _climb(leaf, intermediates, anchors, at)
+        paths = _paths(leaf, intermediates, anchors, at)
+        return _first_sound(paths, at, eku, is_purpose_needed=eku != "codeSigning")
     except _NotIssued:
         raise _unknown(leaf, "the trust store") from None
-    _require(path, at, eku, is_purpose_needed=eku != "codeSigning")
-    return path
 
 
 def _under(
@@ -76,39 +78,54 @@ def _under(
     pinned = authority.chain[0] if not use_of(authority.chain[0]).is_authority else None
     if pinned is not None and (eku != "timeStamping" or leaf != pinned):
         raise _NotIssued("the trust root lists another certificate")
-    path = (leaf,) if leaf == root else _climb(leaf, listed or intermediates, (root,), at)
+    paths = _paths(leaf, listed or intermediates, (root,), at)
+    first = next(paths, None)
+    if first is None:
+        raise _NotIssued("no certificate here issued it")
     if not authority.window.covers(at):
         raise NotProved(
             f"the certificate authority was trusted only within {authority.window}, and the time is {at.isoformat()}"
         )
-    _require(path, at, eku, is_purpose_needed=True)
-    return path
+    return _first_sound(itertools.chain((first,), paths), at, eku, is_purpose_needed=True)
 
 
-def _climb(
-    leaf: x509.Certificate, pool: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], at: datetime
+def _first_sound(
+    paths: Iterable[tuple[x509.Certificate, ...]], at: datetime, eku: str, *, is_purpose_needed: bool
 ) -> tuple[x509.Certificate, ...]:
-    """One path upwards without a way back: at each step an anchor, else what fits best. Bounded by the pool (T53)."""
+    """The first path that holds; else why the first of all does not."""
+    fault: NotProved | None = None
+    for path in paths:
+        try:
+            _require(path, at, eku, is_purpose_needed=is_purpose_needed)
+        except NotProved as error:
+            fault = fault or error
+        else:
+            return path
+    raise fault or _NotIssued("no certificate here issued it")
+
+
+def _paths(
+    leaf: x509.Certificate, pool: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], at: datetime
+) -> Iterator[tuple[x509.Certificate, ...]]:
+    """Every way up to an anchor without a way back, what is valid at `at` and shortest first, within 64 steps (T53)."""
     if len(pool) > MAX_CERTIFICATES:
         raise NotProved(f"it brings {len(pool)} intermediate certificates; at most {MAX_CERTIFICATES} are read")
-    path = [leaf]
-    while len(path) < MAX_CERTIFICATES:
-        anchor = _issuer_among(anchors, path[-1], at)
-        if anchor is not None:
-            return (*path, anchor)
-        step = _issuer_among([each for each in pool if each not in path], path[-1], at)
-        if step is None:
-            break
-        path.append(step)
-    raise _NotIssued("no certificate here issued it")
+    if leaf in anchors:
+        yield (leaf,)
+    waiting: list[tuple[x509.Certificate, ...]] = [(leaf,)]
+    for _ in range(_MAX_STEPS):
+        if not waiting:
+            return
+        path = waiting.pop(0)
+        yield from ((*path, anchor) for anchor in _issuers(anchors, path[-1], at) if anchor not in path)
+        if len(path) < MAX_CERTIFICATES - 1:
+            waiting += [(*path, step) for step in _issuers(pool, path[-1], at) if step not in path]
 
 
-def _issuer_among(
-    candidates: Sequence[x509.Certificate], child: x509.Certificate, at: datetime
-) -> x509.Certificate | None:
-    """Who issued `child`: of several certificates of one key, such as renewed ones, one that is valid at `at`."""
+def _issuers(candidates: Sequence[x509.Certificate], child: x509.Certificate, at: datetime) -> list[x509.Certificate]:
+    """Who issued `child`: of several certificates of one key, such as renewed ones, first those that are valid at `at`."""
     issuers = [each for each in candidates if _issued(child, each)]
-    return min(issuers, key=lambda each: not _is_valid(each, at), default=None)
+    return sorted(issuers, key=lambda each: not _is_valid(each, at))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -6,16 +6,16 @@ nextUpdate). A list for one distribution point speaks only of certificates that 
 
 import functools
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from proxy.verify.certificates.certificate import UNREADABLE, key_of
+from proxy.verify.certificates.told import Told, why_stale
 from proxy.verify.evidence import NotProved
 
 MAX_BYTES = 16 * 1024 * 1024  # evidence.md 0
-SKEW = timedelta(minutes=5)  # by which an authority's clock may be ahead of ours
 _HASHES = frozenset({"sha256", "sha384", "sha512"})
 _UNDERSTOOD = frozenset(
     {ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.CRL_NUMBER, ExtensionOID.AUTHORITY_KEY_IDENTIFIER}
@@ -30,25 +30,33 @@ def is_by(raw: bytes, issuer: x509.Certificate) -> bool:
         return False
 
 
-def doubt(
+def tell(
     raw: bytes, *, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime, at: datetime | None
-) -> str:
-    """Nothing to say ("") if the list (DER) proves that `certificate` is not revoked, else why it proves nothing.
+) -> Told:
+    """Whether the list (DER) proves that `certificate` is not revoked.
 
     Raises NotProved where it is revoked; a list out of time still says so. `now` is compared with nextUpdate; `at` is
     the time that a timestamp proved for the signature, None without one: before the `invalidityDate` it still counts
     (Notation trust policy, "Revocation Checking with CRL").
     """
     if len(raw) > MAX_BYTES:
-        return "the CRL is over 16 MiB"
+        return Told("the CRL is over 16 MiB")
     try:
         if not _is_signed(raw, issuer):
-            return "the CRL is not by the authority that issued the certificate"
-        return _doubt(_load(raw), certificate, now, at)
+            return Told("the CRL is not by the authority that issued the certificate")
+        return Told(_doubt(_load(raw), certificate, now, at), _load(raw).next_update_utc)
     except NotProved:
         raise
     except UNREADABLE:
-        return "the CRL cannot be read"
+        return Told("the CRL cannot be read")
+
+
+def ends(raw: bytes) -> datetime | None:
+    """When the list's own word ends, whoever signed it; None for what is no list, or names no end."""
+    try:
+        return _load(raw).next_update_utc if len(raw) <= MAX_BYTES else None
+    except UNREADABLE:
+        return None
 
 
 @functools.lru_cache(maxsize=8)
@@ -81,13 +89,6 @@ def _doubt(
     stale = why_stale("CRL", listed.last_update_utc, listed.next_update_utc, now)
     entry = listed.get_revoked_certificate_by_serial_number(certificate.serial_number)
     return stale if entry is None else _doubt_of_entry(entry, certificate, at, is_in_time=not stale)
-
-
-def why_stale(what: str, begins: datetime, ends: datetime | None, now: datetime) -> str:
-    """Empty if an answer that holds from `begins` to `ends` may be used now; one without an end may not."""
-    if ends is not None and begins <= now + SKEW and now <= ends:
-        return ""
-    return f"the {what} is stale: it holds from {begins.isoformat()} to {ends.isoformat() if ends else '(no end)'}"
 
 
 def _doubt_of_entry(

@@ -14,7 +14,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from proxy.verify.certificates.certificate import UNREADABLE, key_of
-from proxy.verify.certificates.crl import why_stale
+from proxy.verify.certificates.told import Told, why_stale
 from proxy.verify.evidence import NotProved
 from proxy.verify.keys import HASHES, verify_signature
 
@@ -49,33 +49,41 @@ def request(question: str) -> bytes:
     return asked.build().public_bytes(Encoding.DER)
 
 
-def doubt(raw: bytes, *, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str:
-    """Nothing to say ("") if the answer (DER) proves that `certificate` is not revoked, else why it proves nothing.
-
-    Raises NotProved where it is revoked. `now` is aware UTC.
-    """
+def tell(raw: bytes, *, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Told:
+    """Whether the answer (DER) proves that `certificate` is not revoked; NotProved where it is. `now` is aware UTC."""
     if len(raw) > MAX_BYTES:
-        return "the OCSP answer is over 64 KiB"
+        return Told("the OCSP answer is over 64 KiB")
     try:
-        return _doubt(ocsp.load_der_ocsp_response(raw), certificate, issuer, now)
+        return _tell(ocsp.load_der_ocsp_response(raw), certificate, issuer, now)
     except NotProved:
         raise
     except UNREADABLE:
-        return "the OCSP answer cannot be read"
+        return Told("the OCSP answer cannot be read")
 
 
-def _doubt(answer: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str:
+def ends(raw: bytes) -> datetime | None:
+    """When the answer's own word ends, whoever signed it; None for what is no answer, or names no end."""
+    try:
+        found = [each.next_update_utc for each in ocsp.load_der_ocsp_response(raw).responses]
+    except UNREADABLE:
+        return None
+    return min((end for end in found if end is not None), default=None)
+
+
+def _tell(answer: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Told:
     if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        return f"the OCSP responder says {answer.response_status.name.lower()}"
+        return Told(f"the OCSP responder says {answer.response_status.name.lower()}")
     if not _is_signed(answer, issuer, now):
-        return "the OCSP answer is not signed by the certificate's authority or a responder that it named"
+        return Told("the OCSP answer is not signed by the certificate's authority or a responder that it named")
     singles = [each for each in answer.responses if _is_about(each, certificate, issuer)]
     if not singles:
-        return "the OCSP answer is about another certificate"
+        return Told("the OCSP answer is about another certificate")
     for single in singles:
         if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
             raise _revoked(single)
-    return next(filter(None, (_doubt_of(single, now) for single in singles)), "")
+    doubts = (_doubt_of(single, now) for single in singles)
+    until = min((end for each in singles if (end := each.next_update_utc) is not None), default=None)
+    return Told(next(filter(None, doubts), ""), until)
 
 
 def _doubt_of(single: ocsp.OCSPSingleResponse, now: datetime) -> str:

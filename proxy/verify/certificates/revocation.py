@@ -2,7 +2,8 @@
 
 Notation's order (trust store and trust policy specification, "Certificate Revocation Evaluation"): OCSP first, a CRL
 where that gives no answer; a certificate that names neither cannot be revoked. Nothing is fetched here, and nothing is
-ever wanted from a host that the operator did not name (T58). A CRL that the operator gave comes before both.
+ever wanted from a host that the operator did not name (T58). A CRL that the operator gave comes before both. Narrower
+than Notation: what is revoked is refused under `log` too, and an OCSP answer's invalidity date is not read.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from cryptography import x509
 
 from proxy.verify.certificates import crl, ocsp
+from proxy.verify.certificates.told import Told
 from proxy.verify.encoding import shown
 from proxy.verify.evidence import NotProved
 from proxy.verify.material import X509Store
@@ -25,10 +27,22 @@ _MAX_URL = 2048
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """`wanted` are keys of answers that could still tell; `warnings` are what could not be told, under `log`."""
+    """`wanted` are keys of answers that could still tell; `warnings` are what could not be told, under `log`.
+
+    `until` (aware UTC) is when the first of the answers that were used ends; None where none was.
+    """
 
     wanted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A proved chain, leaf first and root last. `at` (aware UTC) is the time that a timestamp proved for what it signed."""
+
+    chain: Sequence[x509.Certificate]
+    at: datetime | None = None
 
 
 class Unasked(NotProved):
@@ -39,12 +53,21 @@ class Unasked(NotProved):
         self.wanted = wanted
 
 
+class Unknown(NotProved):
+    """Under `enforce`: nobody who was asked could tell now. The certificate may be good: ask again later."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """Of one certificate: not revoked where both are empty."""
+    """Of one certificate: not revoked where `wanted` and `doubt` are empty, and that until `until`.
+
+    `is_open`: another answer to what was asked could end the doubt; without it only the operator can.
+    """
 
     wanted: tuple[str, ...] = ()
     doubt: str = ""
+    is_open: bool = False
+    until: datetime | None = None
 
 
 def urls(chain: Sequence[x509.Certificate]) -> tuple[str, ...]:
@@ -63,37 +86,42 @@ def ocsp_request(key: str) -> tuple[str, bytes]:
     return url, ocsp.request(question)
 
 
-def check(
-    chain: Sequence[x509.Certificate],
-    *,
-    store: X509Store,
-    now: datetime,
-    answers: Mapping[str, bytes],
-    at: datetime | None = None,
-) -> Revocation:
-    """Raise NotProved if a certificate of a proved chain (leaf first, root last) is revoked, or under `enforce` unknown.
+def ends(key: str, raw: bytes) -> datetime | None:
+    """When the answer to a wanted key ends by its own word, unproved; None for what is no answer to it."""
+    return ocsp.ends(raw) if key.startswith(_OCSP) else crl.ends(raw)
+
+
+def check(*paths: Path, store: X509Store, now: datetime, answers: Mapping[str, bytes]) -> Revocation:
+    """Raise NotProved if a certificate of these proved chains is revoked, or under `enforce` unknown.
 
     `answers` maps what was wanted to what was answered (DER), b"" where nobody answered: a key that is missing was not
-    asked yet. Under `enforce` that is `Unasked`, which carries the keys; under `log` they are in the Revocation. `now`
-    and `at` (a time that a timestamp proved for the signature) are aware UTC.
+    asked yet. Under `enforce` that is `Unasked`, which carries the keys of all chains at once, or `Unknown` where all
+    were asked; under `log` the keys are in the Revocation. `now` is aware UTC.
     """
     if store.revocation == "skip":
         return Revocation()
-    pairs = itertools.pairwise(chain)
-    standings = [_Case(each, issuer, store, now, at, answers).standing() for each, issuer in pairs]
+    cases = [
+        _Case(each, issuer, store, now, path.at, answers)
+        for path in paths
+        for each, issuer in itertools.pairwise(path.chain)
+    ]
+    standings = [case.standing() for case in cases]
     wanted = tuple(dict.fromkeys(key for each in standings for key in each.wanted))
     doubts = tuple(dict.fromkeys(each.doubt for each in standings if each.doubt))
     if store.revocation == "enforce":
         _require_known(standings, wanted)
-    return Revocation(wanted, doubts)
+    return Revocation(wanted, doubts, min((each.until for each in standings if each.until), default=None))
 
 
-def _require_known(standings: Iterable[_Standing], wanted: tuple[str, ...]) -> None:
-    for each in standings:
-        if each.doubt and not each.wanted:  # then no answer to the others would help
+def _require_known(standings: Sequence[_Standing], wanted: tuple[str, ...]) -> None:
+    silent = [each for each in standings if each.doubt and not each.wanted]
+    for each in silent:
+        if not each.is_open:  # then no answer to the others would help
             raise NotProved(f"whether it is revoked is unknown: {each.doubt}")
     if wanted:
         raise Unasked("whether its certificates are revoked was not asked yet", wanted)
+    if silent:
+        raise Unknown(f"whether it is revoked is unknown: {silent[0].doubt}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +136,42 @@ class _Case:
     answers: Mapping[str, bytes]
 
     def standing(self) -> _Standing:
-        doubts = [self._read_crl(raw) for raw in self.store.crls if crl.is_by(raw, self.issuer)]
+        """By what the operator gave, else by OCSP, else by CRL: the first that knows. What is revoked raises NotProved."""
+        given = [self._read_crl(raw) for raw in self.store.crls if crl.is_by(raw, self.issuer)]
+        if any(told.is_good for told in given):
+            return _good(given)
+        doubts = [told.doubt for told in given]
+        is_open = False
         sources = (
             (_ocsp_keys(self.certificate, self.issuer), self._read_ocsp),
             (_crl_keys(self.certificate), self._read_crl),
         )
         for keys, read in sources:
-            if "" in doubts:
-                return _Standing()
-            doubts += [self._told(key, read) for key in keys if key in self.answers]
-            wanted = tuple(key for key in keys if key not in self.answers and _is_permitted(key, self.store))
-            if wanted and "" not in doubts:
+            answered = [self._told(key, read) for key in keys if key in self.answers]
+            if any(told.is_good for told in answered):
+                return _good(answered)
+            unasked = [key for key in keys if key not in self.answers]
+            wanted = tuple(key for key in unasked if _is_permitted(key, self.store))
+            if wanted:
                 return _Standing(wanted, f"{_place(wanted[0])} was not asked")
-            doubts += [_why_not_asked(key) for key in keys if key not in self.answers and key not in wanted]
-        if "" in doubts:
-            return _Standing()
-        return _Standing(doubt="; ".join(dict.fromkeys(doubts)) or _why_unnamed(self.certificate))
+            doubts += [*(told.doubt for told in answered), *map(_why_not_asked, unasked)]
+            is_open = is_open or bool(answered)
+        return _Standing(doubt="; ".join(dict.fromkeys(doubts)) or _why_unnamed(self.certificate), is_open=is_open)
 
-    def _told(self, key: str, read: Callable[[bytes], str]) -> str:
+    def _told(self, key: str, read: Callable[[bytes], Told]) -> Told:
         raw = self.answers[key]
-        return read(raw) if raw else f"{_place(key)} did not answer"
+        return read(raw) if raw else Told(f"{_place(key)} did not answer")
 
-    def _read_ocsp(self, raw: bytes) -> str:
-        return ocsp.doubt(raw, certificate=self.certificate, issuer=self.issuer, now=self.now)
+    def _read_ocsp(self, raw: bytes) -> Told:
+        return ocsp.tell(raw, certificate=self.certificate, issuer=self.issuer, now=self.now)
 
-    def _read_crl(self, raw: bytes) -> str:
-        return crl.doubt(raw, certificate=self.certificate, issuer=self.issuer, now=self.now, at=self.at)
+    def _read_crl(self, raw: bytes) -> Told:
+        return crl.tell(raw, certificate=self.certificate, issuer=self.issuer, now=self.now, at=self.at)
+
+
+def _good(answers: Iterable[Told]) -> _Standing:
+    """Not revoked, as long as the last of those says that proved it."""
+    return _Standing(until=max(told.until for told in answers if told.is_good and told.until is not None))
 
 
 def _ocsp_keys(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[str, ...]:

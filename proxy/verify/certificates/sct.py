@@ -4,12 +4,17 @@ RFC 6962 3.2 and 3.3. Detached SCTs, which no stored signature carries, are not 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp, Version
+from cryptography.x509.certificate_transparency import (
+    LogEntryType,
+    SignatureAlgorithm,
+    SignedCertificateTimestamp,
+    Version,
+)
 
 from proxy.verify.certificates.certificate import spki
 from proxy.verify.evidence import NotProved
@@ -19,6 +24,10 @@ from proxy.verify.material import Log
 _MAX_SCTS = 10
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the library gives an SCT's time without a zone, in UTC
 _MILLISECOND = timedelta(milliseconds=1)
+_KINDS: Mapping[type, SignatureAlgorithm] = {
+    ec.EllipticCurvePublicKey: SignatureAlgorithm.ECDSA,
+    rsa.RSAPublicKey: SignatureAlgorithm.RSA,
+}
 
 
 def require(leaf: x509.Certificate, *, issuer: x509.Certificate, logs: Sequence[Log]) -> tuple[str, ...]:
@@ -60,8 +69,7 @@ def _precertificate(leaf: x509.Certificate, issuer: x509.Certificate) -> bytes:
 
 
 def _prove(sct: SignedCertificateTimestamp, logs: Sequence[Log], precertificate: bytes) -> list[str]:
-    promised = sct.timestamp.replace(tzinfo=UTC)
-    signed = _signed(sct, precertificate)
+    promised, signed = _time(sct).replace(tzinfo=UTC), _signed(sct, precertificate)
     items = []
     for log in logs:
         if log.id != sct.log_id:
@@ -73,17 +81,25 @@ def _prove(sct: SignedCertificateTimestamp, logs: Sequence[Log], precertificate:
     return items
 
 
+def _time(sct: SignedCertificateTimestamp) -> datetime:
+    try:
+        return sct.timestamp
+    except (ValueError, OverflowError):
+        raise NotProved("the certificate carries a promise of a CT log of a time that there is not") from None
+
+
 def _signed(sct: SignedCertificateTimestamp, precertificate: bytes) -> bytes:
     """`digitally-signed struct` of RFC 6962 3.2: version, certificate_timestamp, time, precert_entry, extensions."""
     if sct.version is not Version.v1 or sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
         raise NotProved("the certificate carries a promise of a CT log in a form that is not known here")
-    time = (sct.timestamp - _EPOCH) // _MILLISECOND
+    time = (_time(sct) - _EPOCH) // _MILLISECOND
     extensions = sct.extension_bytes
     return b"\x00\x00" + time.to_bytes(8) + b"\x00\x01" + precertificate + len(extensions).to_bytes(2) + extensions
 
 
 def _is_signed(log: Log, sct: SignedCertificateTimestamp, signed: bytes) -> bool:
-    # RFC 6962 2.1.4: ECDSA over P-256 or RSA, both with SHA-256.
-    if not isinstance(log.key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+    # RFC 6962 2.1.4: ECDSA over P-256 or RSA, both with SHA-256; and what it says of itself must be what it is.
+    kind = next((kind for key, kind in _KINDS.items() if isinstance(log.key, key)), None)
+    if kind is None or sct.signature_algorithm is not kind or sct.signature_hash_algorithm.name != "sha256":
         return False
     return verify_signature(log.key, signature=sct.signature, message=signed, hash="sha256")

@@ -37,12 +37,12 @@ def prove_moments(envelope: Envelope, *, store: X509Store, now: datetime) -> Mom
         return Moments((signed_at, now))
     if envelope.timestamp is None or not store.timestamp_roots:
         return Moments((now,))
-    stamped, stamper = timestamp.prove_under(
-        envelope.timestamp, imprints=(envelope.signature,), anchors=store.timestamp_roots
-    )
-    if stamped < signed_at:
-        raise NotProved(f"its timestamp is of {stamped.isoformat()}, before it was made ({signed_at.isoformat()})")
-    return Moments((stamped,), stamped, stamper)
+    stamped = timestamp.prove_under(envelope.timestamp, imprints=(envelope.signature,), anchors=store.timestamp_roots)
+    # RFC 3161 2.4.2: somewhere from the one to the other, so that the chain must hold at both.
+    earliest, latest = stamped.time - stamped.accuracy, stamped.time + stamped.accuracy
+    if latest < signed_at:
+        raise NotProved(f"its timestamp is of {stamped.time.isoformat()}, before it was made ({signed_at.isoformat()})")
+    return Moments(tuple(dict.fromkeys((earliest, latest))), stamped.time, stamped.path)
 
 
 def find_path(

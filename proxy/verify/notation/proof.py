@@ -20,7 +20,8 @@ from proxy.verify.notation import cose, jws
 from proxy.verify.notation.envelope import MAX_ENVELOPE, Envelope
 from proxy.verify.notation.moments import Moments, find_path, prove_moments
 from proxy.verify.notation.rules import require_signature, require_target, require_usage
-from proxy.verify.signers.certified import require_not_revoked, told
+from proxy.verify.signers.certified import company_identity, require_not_revoked
+from proxy.verify.signers.ownpki import only, require_store, silence, speaking
 from proxy.verify.signers.signed import evidence_of, guarded, testify
 from proxy.verify.signers.voices import Silence, Voice
 
@@ -106,19 +107,10 @@ def _said(
         yield Silence(None, "it is a Notation signature, and no signer that was asked has an X.509 trust store")
     for name in dict.fromkeys(signer.store for signer in signers):
         asked = [signer for signer in signers if signer.store == name]
-        only = asked[0].name if len(asked) == 1 else None
         try:
-            yield from _under(_store(asking.material, name), envelope, certificates, asked, asking)
-        except revocation.Unasked as error:
-            yield Silence(only, f"it is not proved under trust store {name}: {error}", error.wanted)
+            yield from _under(require_store(asking.material, name), envelope, certificates, asked, asking)
         except NotProved as error:
-            yield Silence(only, f"it is not proved under trust store {name}: {error}")
-
-
-def _store(material: TrustMaterial, name: str) -> X509Store:
-    if name not in material.stores:
-        raise NotProved("it is not loaded; see `pratique trust show`")
-    return material.stores[name]
+            yield silence(error, asked)
 
 
 def _under(
@@ -132,30 +124,29 @@ def _under(
     path = find_path(certificates, store=store, moments=moments, now=asking.now)
     facts = certificate.facts(certificates[0], authority=path[-1])
     require_not_revoked((*path, *moments.stamper), facts, material=asking.material)
-    speaking = [signer for signer in asked if _is_by(certificates[0], facts, signer)]
-    if not speaking:
-        names = ", ".join(signer.name for signer in asked)
-        reason = f"signed, but by {told(facts)} instead of {names}; add a signer for it, or ask the publisher"
-        yield Silence(asked[0].name if len(asked) == 1 else None, reason)
+    signers, why_not = speaking(certificates[0], facts, asked)
+    if not signers:
+        yield Silence(only(asked), why_not)
         return
-    voice = _voice(store, path, moments, facts, asking)
-    if envelope.attributes.expires_at is not None:
-        until = envelope.attributes.expires_at
-        voice = replace(voice, valid_until=min(until, voice.valid_until or until))
-    yield from (replace(voice, signer=signer.name) for signer in speaking)
+    lacking = {signer.name: lack for signer in signers if (lack := _lack(signer, moments))}
+    yield from (Silence(name, lack) for name, lack in lacking.items())
+    if len(lacking) < len(signers):
+        voice = _voice(store, envelope, path, moments, facts, asking)
+        yield from (replace(voice, signer=signer.name) for signer in signers if signer.name not in lacking)
 
 
-def _is_by(leaf: x509.Certificate, facts: CertificateFacts, signer: X509Signer) -> bool:
-    """Whether its subject has all that the signer names; a signer that names neither subject nor SAN is nobody."""
-    if not signer.subject and signer.san is None:
-        return False
-    if signer.san is not None and not (facts.san and signer.san.matches(facts.san)):
-        return False
-    return not signer.subject or set(signer.subject) <= set(certificate.subject_attributes(leaf))
+def _lack(signer: X509Signer, moments: Moments) -> str:
+    """What the signer asks for beside the signature and is not there."""
+    if signer.needs_log:
+        return f"it is by {signer.name}, but no log holds Notation signatures, and the signer requires one"
+    if signer.needs_timestamp and not moments.stamper:
+        return f"it is by {signer.name}, but no timestamp that its trust store knows proves when it was made"
+    return ""
 
 
 def _voice(
     store: X509Store,
+    envelope: Envelope,
     path: tuple[x509.Certificate, ...],
     moments: Moments,
     facts: CertificateFacts,
@@ -163,18 +154,18 @@ def _voice(
 ) -> Voice:
     """What it rests on, once neither its chain nor the timestamp authority's was revoked (T34)."""
     # Only a timestamp shows that a certificate was revoked after it signed.
-    at = moments.proved_at if moments.stamper else None
-    checked = [revocation.check(path, store=store, now=asking.now, answers=asking.answers, at=at)]
-    if moments.stamper:
-        checked.append(revocation.check(moments.stamper, store=store, now=asking.now, answers=asking.answers))
-    ends = [each.not_valid_after_utc for each in path]
+    asked = [revocation.Path(path, moments.proved_at if moments.stamper else None)]
+    asked += [revocation.Path(moments.stamper)] if moments.stamper else []
+    checked = revocation.check(*asked, store=store, now=asking.now, answers=asking.answers)
+    ends = [envelope.attributes.expires_at, checked.until]
+    ends += [each.not_valid_after_utc for each in path] if asking.now in moments.times else []
     return Voice(
         signer="",
-        identity=f"x509:{facts.authority} {facts.subject or facts.san}",
+        identity=company_identity(path[0], facts, material=asking.material),
         proved_at=moments.proved_at,
-        valid_until=min(ends) if asking.now in moments.times else None,
+        valid_until=min((end for end in ends if end is not None), default=None),
         rests_on=tuple(dict.fromkeys(store.item(each[-1]) for each in (path, moments.stamper) if each)),
         certificate=facts,
-        warnings=tuple(dict.fromkeys(text for each in checked for text in each.warnings)),
-        wanted=tuple(dict.fromkeys(key for each in checked for key in each.wanted)),
+        warnings=checked.warnings,
+        wanted=checked.wanted,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.verify.evidence import NotProved
+from proxy.verify.hashed import Hashed
 from proxy.verify.keys import verify_signature
 from proxy.verify.material import KeySigner, Signer, TrustMaterial, TrustRoot
 from proxy.verify.signers.moments import Moments, prove_moments
@@ -52,6 +53,11 @@ def why_nobody(signed: Signed, signers: Sequence[KeySigner]) -> Silence:
     only = signers[0].name if len(signers) == 1 else None
     if signed.is_certified:
         return Silence(only, f"it is signed by a certificate's key, not by {asked}")
+    if isinstance(signed.message, Hashed):
+        known = (
+            f"only the {signed.message.algorithm} hash of the bytes was given, and a key may sign another or the bytes"
+        )
+        return Silence(only, f"it was made by another key than {asked}, or is over other bytes; {known}")
     return Silence(only, f"it was made by another key than {asked}, or its payload was changed")
 
 

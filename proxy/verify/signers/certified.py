@@ -8,7 +8,7 @@ from cryptography import x509
 from proxy.verify.certificates import certificate
 from proxy.verify.evidence import CertificateFacts, NotProved
 from proxy.verify.keys import verify_signature
-from proxy.verify.material import TrustMaterial
+from proxy.verify.material import KeySigner, TrustMaterial
 from proxy.verify.signers.voices import Signed
 
 
@@ -42,6 +42,17 @@ def require_not_revoked(chain: Iterable[x509.Certificate], facts: CertificateFac
     for identity in material.revoked_identities:
         if identity.issuer == facts.issuer and identity.subject.matches(facts.san):
             raise NotProved(f"revoked: {identity.reason}")
+
+
+def company_identity(leaf: x509.Certificate, facts: CertificateFacts, *, material: TrustMaterial) -> str:
+    """Who speaks by a company's certificate: the same whichever of its names a signer asks for, so that it counts once.
+
+    A key that also speaks as a bare key is that key here too: whoever holds it is one voice (T30).
+    """
+    spki = certificate.spki_sha256(leaf)
+    if any(isinstance(signer, KeySigner) and signer.spki == spki for signer in material.signers.values()):
+        return f"key:{spki}"
+    return " ".join((f"x509:{facts.authority}", *filter(None, (facts.subject, facts.san))))
 
 
 def told(facts: CertificateFacts) -> str:

@@ -46,7 +46,7 @@ def _under(
             signer=signer.name,
             identity=f"keyless:{facts.issuer} {facts.san}",
             proved_at=moments.proved_at,
-            rests_on=(*items, *moments.items),
+            rests_on=tuple(dict.fromkeys((*items, *moments.items))),
             certificate=facts,
             log=moments.log,
         )
@@ -83,7 +83,7 @@ def _chain(leaf: Leaf, root: TrustRoot, moments: Moments) -> tuple[tuple[x509.Ce
         if len(path) < 2:
             raise NotProved("the certificate is itself an anchor, so no CT log can have seen it")
         items += sct.require(leaf.certificate, issuer=path[1], logs=root.ct_logs)
-    return path, tuple(dict.fromkeys(items))
+    return path, root.resting_on(dict.fromkeys(items))
 
 
 def _faults(facts: CertificateFacts, signer: KeylessSigner) -> list[str]:

@@ -17,6 +17,7 @@ from proxy.verify.witness.logentry import Entry
 
 MAX_ENTRIES = 32  # T51
 MAX_STAMPS = 32
+_FAULTS = 8  # entries or stamps that prove nothing; what has more is junk, and each costs a millisecond or two
 
 _Item = TypeVar("_Item")
 _Proof = TypeVar("_Proof")
@@ -82,7 +83,7 @@ def prove_moments(
         raise NotProved(log_faults[0] if log_faults else absent)
     integrated = tuple(proof.integrated_at for proof, _ in logged if proof.integrated_at is not None)
     items = (*(item for _, item in stamped), *(item for _, item in logged))
-    return Moments((*times, *integrated), logged[0][0] if logged else None, tuple(dict.fromkeys(items)))
+    return Moments((*times, *integrated), logged[0][0] if logged else None, root.resting_on(dict.fromkeys(items)))
 
 
 def _stamped(stamp: Stamp, root: TrustRoot) -> tuple[datetime, str]:
@@ -116,6 +117,8 @@ def _each(
     proofs: list[_Proof] = []
     faults: list[str] = []
     for item in items if if_any else ():
+        if len(faults) >= _FAULTS:
+            break
         try:
             proofs.append(prove(item))
         except NotProved as error:

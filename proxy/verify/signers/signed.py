@@ -31,7 +31,7 @@ def prove_signed(
     revocation: Mapping[str, bytes],
     attach: Callable[[Signed], Signed] | None = None,
 ) -> tuple[Voice | Silence, ...]:
-    """A Voice for each signer who made this signature; Silences, most telling first, where nobody did.
+    """A Voice for each signer who made this signature; Silences, most telling first, where nobody (yet) did.
 
     `now` is aware UTC. `attach` adds certificates, log entries and stamps, and raises NotProved or PratiqueError
     where they are malformed: that silences the signers who need them, and nobody else.
@@ -53,8 +53,10 @@ def prove_signed(
         else:
             said += [prove_key(full, signer, material=material, now=now) for signer in needy]
             said += _certified(full, others, material, now, revocation)
-    voices = tuple(each for each in said if isinstance(each, Voice))
-    return voices or _silences(signed, keys if not holders else (), others, said)
+    if any(isinstance(each, Voice) for each in said):
+        # What is silent only until more is known of it is told beside who spoke: another signer may be needed too.
+        return tuple(each for each in said if isinstance(each, Voice) or each.wanted or each.is_open)
+    return _silences(signed, keys if not holders else (), others, said)
 
 
 def evidence_of(voice: Voice, found: Found, *, kind: str, form: str, subject: Digest, **said: Any) -> Evidence:
@@ -73,18 +75,21 @@ def evidence_of(voice: Voice, found: Found, *, kind: str, form: str, subject: Di
         certificate=voice.certificate,
         log=voice.log,
         warnings=voice.warnings,
+        unasked=voice.wanted,
         **({"names": None, "claims": {}} | said),
     )
 
 
 def testify(found: Found, said: Iterable[Voice | Silence], speak: Callable[[Voice], Evidence]) -> Proved:
-    """Evidence of each Voice, or one Rejection that joins the Silences' reasons, and what is wanted."""
+    """Evidence of each Voice, or one Rejection that joins the Silences' reasons, what is wanted, and what was out of reach."""
     answers = tuple(said)
     wanted = tuple(dict.fromkeys(url for each in answers for url in each.wanted))
     voices = [each for each in answers if isinstance(each, Voice)]
+    silences = [each for each in answers if isinstance(each, Silence)]
+    gaps = tuple(dict.fromkeys(each.reason for each in silences if each.is_open))
     if voices:
-        return Proved(tuple(speak(voice) for voice in voices), (), wanted)
-    return Proved((), (_joined(found, [each for each in answers if isinstance(each, Silence)]),), wanted)
+        return Proved(tuple(speak(voice) for voice in voices), (), wanted, gaps)
+    return Proved((), (_joined(found, silences),), wanted, gaps)
 
 
 def reject(found: Found, reason: str, *, signer: str | None = None) -> Proved:

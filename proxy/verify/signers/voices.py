@@ -56,8 +56,12 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """It proves nothing, of `signer` alone or of all that were asked. `reason` is a sentence."""
+    """It proves nothing, of `signer` alone or of all that were asked. `reason` is a sentence.
+
+    `is_open`: somebody who could tell more was out of reach, so that it may prove something later.
+    """
 
     signer: str | None
     reason: str
     wanted: tuple[str, ...] = ()
+    is_open: bool = False

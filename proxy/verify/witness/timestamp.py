@@ -8,7 +8,8 @@ the second opinion (`crosscheck`) asks it anyway, so that two independent ones m
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -21,6 +22,14 @@ from proxy.verify.evidence import NotProved
 from proxy.verify.keys import HASHES
 from proxy.verify.material import Authority
 from proxy.verify.witness.timestamptoken import Token, read
+
+
+class Stamped(NamedTuple):
+    """A proved time (aware UTC), the authority's chain, leaf first and anchor last, and how far the time may be off."""
+
+    time: datetime
+    path: tuple[x509.Certificate, ...]
+    accuracy: timedelta
 
 
 def prove(token: bytes, *, imprints: Sequence[bytes], authorities: Sequence[Authority]) -> tuple[datetime, str, int]:
@@ -37,17 +46,15 @@ def prove(token: bytes, *, imprints: Sequence[bytes], authorities: Sequence[Auth
     return said.time, authority.item, _imprint(said, imprints)
 
 
-def prove_under(
-    token: bytes, *, imprints: Sequence[bytes], anchors: Sequence[x509.Certificate]
-) -> tuple[datetime, tuple[x509.Certificate, ...]]:
-    """Return the time and the TSA's chain, leaf first and anchor last: `prove` for the anchors of an X.509 store."""
+def prove_under(token: bytes, *, imprints: Sequence[bytes], anchors: Sequence[x509.Certificate]) -> Stamped:
+    """`prove` for the anchors of an X.509 store."""
     said = read(token)
     own = load_chain(said.certificates)
     leaf = _signer(said, (*own, *anchors))
     path = chain.find_anchor(leaf, intermediates=own, anchors=anchors, at=said.time, eku="timeStamping")
     _require_signed(said, leaf)
     _imprint(said, imprints)
-    return said.time, path
+    return Stamped(said.time, path, said.accuracy)
 
 
 def _signer(token: Token, candidates: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -16,6 +16,7 @@ from proxy.verify.evidence import NotProved
 
 MAX_TOKEN = 64 * 1024  # bytes; with a chain of three RSA-4096 certificates it is under 8 KiB
 _MAX_ACCURACY = timedelta(minutes=1)  # a time that is known no better decides nothing; RFC 3628 asks for a second
+_BASELINE, _BASELINE_ACCURACY = "0.4.0.2023.1.1", timedelta(seconds=1)  # RFC 3628 5.1: what its policy promises
 _OBJECT_IDENTIFIER = 0x06  # the tag that a ContentInfo begins with, and a TimeStampResp does not
 _CONTENT_TYPE, _MESSAGE_DIGEST = "content_type", "message_digest"
 _SIGNING_CERTIFICATES = ("signing_certificate_v2", "signing_certificate")  # the second is SHA-1's (RFC 2634)
@@ -27,6 +28,7 @@ class Token:
     """What a token claims. Names of hashes are hashlib's; `signed` are the attributes' bytes under the signature."""
 
     time: datetime
+    accuracy: timedelta
     imprint_hash: str
     imprint: bytes
     content: bytes = field(repr=False)
@@ -83,6 +85,7 @@ def _read(signed: Any) -> Token:
     certificate_hash, certificate_digest = _signing_certificate(attributes)
     return Token(
         time=_time(stamped),
+        accuracy=_accuracy(stamped),
         imprint_hash=_known(stamped["message_imprint"]["hash_algorithm"]["algorithm"].native),
         imprint=stamped["message_imprint"]["hashed_message"].native,
         content=content,
@@ -129,18 +132,21 @@ def _serial_number(identifier: Any) -> int | None:
 
 
 def _time(stamped: Any) -> datetime:
-    time, accuracy = stamped["gen_time"].native, stamped["accuracy"].native
+    time = stamped["gen_time"].native
     if not isinstance(time, datetime) or time.tzinfo is None:
         raise NotProved("the timestamp holds no time")
-    if accuracy is not None and _seconds(accuracy) > _MAX_ACCURACY:
-        raise NotProved("the timestamp's authority vouches for its time only to more than a minute")
     return time
 
 
-def _seconds(accuracy: Mapping[str, int | None]) -> timedelta:
-    return timedelta(
-        seconds=accuracy["seconds"] or 0, milliseconds=accuracy["millis"] or 0, microseconds=accuracy["micros"] or 0
-    )
+def _accuracy(stamped: Any) -> timedelta:
+    """As the token says it, else as its policy does, else exact (Notation, "Validate Trusted Timestamp")."""
+    said = stamped["accuracy"].native
+    if said is None:
+        return _BASELINE_ACCURACY if stamped["policy"].native == _BASELINE else timedelta(0)
+    found = timedelta(seconds=said["seconds"] or 0, milliseconds=said["millis"] or 0, microseconds=said["micros"] or 0)
+    if found > _MAX_ACCURACY:
+        raise NotProved("the timestamp's authority vouches for its time only to more than a minute")
+    return found
 
 
 def _signature_hash(signer: Any) -> str:

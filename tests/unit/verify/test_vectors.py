@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.oci.digest import Digest
+from proxy.trust.presets import PRESETS, preset
 from proxy.trust.settings import KeySource
 from proxy.trust.sources import load_signer
 from proxy.verify.evidence import Evidence
 from proxy.verify.material import KeylessSigner, KeySigner, Signer
-from tests.fakes import scenes
-from tests.fakes.layouts import LAB, VECTORS, needs_vectors
+from tests.fakes import readme, scenes
+from tests.fakes.layouts import LAB, ROOT, VECTORS, needs_vectors
 from tests.fakes.vectors import Scene, cases, expected, material_of, scene_of, wanted
 
 pytestmark = needs_vectors
@@ -189,3 +190,41 @@ def test_the_keys_of_a_case_are_asked_by_their_own_rules():
     assert any(signer.needs_log for signer in asked)
     assert any(signer.needs_timestamp for signer in asked)
     assert any(signer.hash for signer in asked)
+
+
+def test_every_folder_of_the_readme_is_shown():
+    folders = readme.folders_of_the_readme()
+    assert len(folders) >= 10
+    assert folders <= readme.SHOWN.keys()
+    assert {each.name for each in VECTORS.iterdir()} == {*folders, "README.md"}
+
+
+def test_every_file_of_the_vectors_is_run_or_left_out_with_a_reason():
+    entries = {file: readme.entry_of(file) for file in readme.files()}
+    assert [file for file, entry in entries.items() if entry is None] == []
+    assert {*readme.SHOWN, *readme.LEFT_OUT} <= set(entries.values()), "an entry that speaks for no file"
+    assert all(len(reason) > 10 for reason in (*readme.LEFT_OUT.values(), *readme.NOT_PULLED.values()))
+
+
+def test_every_vector_is_pulled_through_the_proxy_or_listed_as_one_that_cannot_be():
+    pulled = {folder for folder, tests in readme.SHOWN.items() if any("tests/integration/" in test for test in tests)}
+    assert readme.SHOWN.keys() - pulled == readme.NOT_PULLED.keys()
+
+
+@pytest.mark.parametrize("test", sorted({test for tests in readme.SHOWN.values() for test in tests}))
+def test_each_test_that_shows_a_vector_exists(test):
+    file, _, name = test.partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text()
+
+
+def test_every_lab_layout_is_a_case():
+    assert {each["folder"] for each in cases()} == {f"layouts/{each.name}" for each in (LAB / "layouts").iterdir()}
+
+
+def test_the_published_keys_are_those_of_the_presets():
+    """NGC's, Docker Hardened Images' and the one that distroless retired; DHI's first key is nobody's any more."""
+    spki = {file.stem: load_signer(KeySource(file.stem, file=file)).spki for file in (VECTORS / "keys").glob("*.pub")}
+    assert spki["nvidia-ngc-containers"] == preset("nvidia-ngc").spki
+    assert spki["dhi-2"] == spki["dhi-latest"] == preset("docker-hardened-images").spki
+    assert spki["distroless-eol-2023"] == preset("distroless-key").spki
+    assert spki["dhi-1"] not in {each.spki for each in PRESETS.values()}

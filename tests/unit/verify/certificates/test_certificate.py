@@ -377,3 +377,16 @@ def test_the_lab_s_own_pki_names_its_signer():
     found = certificate.facts(leaf, authority=ROOT.certificate)
     assert (found.subject, found.san, found.san_type) == ("CN=own-pki-leaf", "signer@acme.test", "email")
     assert base64.b16decode(found.sha256.upper())
+
+
+def test_t55_a_certificate_has_one_spelling():
+    """The bits that the signature's last byte does not use are none: else one certificate had several fingerprints."""
+    for _ in range(64):
+        holder = pki.root("CN=rsa", private=pki.key("rsa2048"))
+        if holder.certificate.signature[-1] & 1 == 0:
+            break
+    again = bytearray(holder.der)
+    again[-len(holder.certificate.signature) - 1] = 1
+    assert x509.load_der_x509_certificate(bytes(again)).signature == holder.certificate.signature
+    with pytest.raises(NotProved, match="not written as DER has it"):
+        certificate.load_chain([bytes(again)])

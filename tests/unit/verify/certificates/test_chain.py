@@ -6,7 +6,7 @@ import pytest
 from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from proxy.verify import trustedroot
@@ -446,3 +446,94 @@ def test_two_authorities_that_certify_each_other_are_no_way_round():
     loop = [one_by_two.certificate, two_by_one.certificate]
     assert "has no certificate authority" in refusal(anchored, pki.leaf(one), ROOT.certificate, intermediates=loop)
     assert len(anchored(pki.leaf(one), two.certificate, intermediates=loop)) == 3
+
+
+def test_a_cross_signed_authority_is_followed_to_the_root_that_is_believed_in_whatever_order_it_comes():
+    private = pki.key(which="crossed")
+    old, new = pki.root("CN=old"), pki.root("CN=new")
+    by_old = old.issue("CN=crossed", is_ca=True, private=private)
+    by_new = new.issue("CN=crossed", is_ca=True, private=private)
+    leaf = pki.leaf(by_new)
+    for middle in ([by_old, by_new], [by_new, by_old]):
+        pool = [each.certificate for each in middle]
+        assert anchored(leaf, new.certificate, intermediates=pool) == leaf.chain
+        assert find(leaf, new.authority, intermediates=pool) == leaf.chain
+        assert anchored(leaf, old.certificate, intermediates=pool)[1] == by_old.certificate
+
+
+def test_of_several_ways_up_one_that_holds_suffices():
+    """One intermediate permits no other below it, its twin by another authority does."""
+    private = pki.key(which="either")
+    narrow = ROOT.issue("CN=either", is_ca=True, private=private, path_length=0)
+    wide = ROOT.issue("CN=either", is_ca=True, private=private)
+    leaf = pki.leaf(wide.issue("CN=below", is_ca=True))
+    for pair in ([narrow, wide], [wide, narrow]):
+        pool = [leaf.issuer.certificate, *(each.certificate for each in pair)]
+        assert anchored(leaf, intermediates=pool) == leaf.chain
+    assert "permits 0 authorities" in refusal(
+        anchored, leaf, intermediates=[leaf.issuer.certificate, narrow.certificate]
+    )
+
+
+def test_t53_ten_authorities_that_could_all_have_signed_each_other_cost_little():
+    private = pki.key(which="same")
+    crowd = [pki.root("CN=same", private=private) for _ in range(10)]
+    leaf = pki.leaf(crowd[0])
+    pool = [each.certificate for each in crowd]
+    chain._issued.cache_clear()
+    assert "has no certificate authority" in refusal(anchored, leaf, ROOT.certificate, intermediates=pool)
+    assert chain._issued.cache_info().misses <= 11 * 11, "each pair is looked at once"
+    assert len(anchored(leaf, pool[3], intermediates=pool)) == 2
+
+
+def test_an_authority_that_signs_with_rsa_pss_may_issue():
+    top = pki.root("CN=pss", private=pki.key("rsa2048", "pss"))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(pki.distinguished("CN=leaf"))
+        .issuer_name(top.certificate.subject)
+        .public_key(pki.key().public_key())
+        .serial_number(7)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.ExtendedKeyUsage([CODE]), critical=False)
+    )
+    scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+    made = builder.sign(top.private, hashes.SHA256(), rsa_padding=scheme)
+    assert anchored(pki.Holder(made, pki.key(), top)) == (made, top.certificate)
+    changed = bytearray(made.public_bytes(pki.Encoding.DER))
+    changed[-1] ^= 1
+    broken = pki.Holder(load_chain([bytes(changed)])[0], pki.key(), top)
+    assert "has no certificate authority" in refusal(anchored, broken)
+
+
+def test_a_pre_certificate_is_no_certificate():
+    """RFC 6962 3.1: its critical poison is understood by nobody."""
+    poison = x509.PrecertPoison()
+    assert "1.3.6.1.4.1.11129.2.4.3, which is not understood" in both(pki.leaf(CA, extra=[(poison, True)]))
+
+
+def test_an_extension_that_stands_twice_is_refused():
+    twice = asn1.Certificate.load(LEAF.der)
+    extensions = twice["tbs_certificate"]["extensions"]
+    extensions.append(extensions[0].copy())
+    twice["signature_value"] = CA.private.sign(twice["tbs_certificate"].dump(force=True), ec.ECDSA(hashes.SHA256()))
+    with pytest.raises(NotProved, match="cannot be read"):
+        load_chain([twice.dump(force=True)])
+
+
+@pytest.mark.parametrize("algorithm", ["sha1_ecdsa", "sha1_rsa"])
+def test_a_signature_over_sha_1_is_refused(algorithm):
+    """Right by the key, and worth nothing: made by hand, since the library makes none."""
+    kind = "p256" if algorithm == "sha1_ecdsa" else "rsa2048"
+    top = pki.root("CN=old", private=pki.key(kind, "sha1"))
+    weak = asn1.Certificate.load(pki.leaf(top).der)
+    for place in (weak["signature_algorithm"], weak["tbs_certificate"]["signature"]):
+        place["algorithm"] = algorithm
+    message = weak["tbs_certificate"].dump(force=True)
+    old = hashes.SHA1()  # noqa: S303 what must be refused
+    made = top.private.sign(message, *([ec.ECDSA(old)] if kind == "p256" else [padding.PKCS1v15(), old]))
+    weak["signature_value"] = made
+    leaf = pki.Holder(load_chain([weak.dump(force=True)])[0], pki.key(), top)
+    assert leaf.certificate.signature_hash_algorithm.name == "sha1"
+    assert "has no certificate authority" in refusal(anchored, leaf)

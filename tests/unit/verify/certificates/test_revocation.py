@@ -23,6 +23,7 @@ ROOT = pki.root()
 CA = ROOT.issue("CN=ca", is_ca=True)
 REVOKED = ocsp.OCSPCertStatus.REVOKED
 UNKNOWN = ocsp.OCSPCertStatus.UNKNOWN
+GOOD = revocation.Revocation(until=NOW + DAY)  # as long as the answers of `pki` hold
 
 
 def signer(*, crl=(), ocsp_at=(), issuer=CA, **knobs):
@@ -37,7 +38,8 @@ def store(mode="enforce", hosts=(HOST,), crls=()):
 
 
 def check(holder, answers=None, *, mode="enforce", hosts=(HOST,), crls=(), at=None, now=NOW):
-    return revocation.check(holder.chain, store=store(mode, hosts, crls), now=now, at=at, answers=answers or {})
+    path = revocation.Path(holder.chain, at)
+    return revocation.check(path, store=store(mode, hosts, crls), now=now, answers=answers or {})
 
 
 def refusal(holder, answers=None, **more):
@@ -62,7 +64,10 @@ def by_ocsp(holder, **knobs):
 def test_a_certificate_that_names_nowhere_to_ask_cannot_be_revoked():
     assert check(signer()) == revocation.Revocation()
     assert revocation.urls(signer().chain) == ()
-    assert revocation.check([ROOT.certificate], store=store(), now=NOW, answers={}) == revocation.Revocation()
+    assert (
+        revocation.check(revocation.Path([ROOT.certificate]), store=store(), now=NOW, answers={})
+        == revocation.Revocation()
+    )
 
 
 def test_what_could_be_asked_is_named_for_the_whole_chain_but_the_root():
@@ -74,7 +79,7 @@ def test_what_could_be_asked_is_named_for_the_whole_chain_but_the_root():
 
 
 def test_a_crl_that_does_not_list_it_proves_it():
-    assert check(BY_CRL, by_crl(1, 2, 3)) == revocation.Revocation()
+    assert check(BY_CRL, by_crl(1, 2, 3)) == GOOD
 
 
 @pytest.mark.parametrize("mode", ["enforce", "log"])
@@ -99,8 +104,8 @@ def test_skip_asks_nothing_and_hears_nothing():
 
 
 def test_an_ocsp_answer_that_says_good_proves_it_and_no_crl_is_wanted():
-    assert check(BY_OCSP, by_ocsp(BY_OCSP)) == revocation.Revocation()
-    assert check(BY_BOTH, by_ocsp(BY_BOTH)) == revocation.Revocation()
+    assert check(BY_OCSP, by_ocsp(BY_OCSP)) == GOOD
+    assert check(BY_BOTH, by_ocsp(BY_BOTH)) == GOOD
 
 
 @pytest.mark.parametrize("holder", [BY_CRL, BY_OCSP, BY_BOTH])
@@ -131,14 +136,14 @@ def test_a_crl_is_asked_where_ocsp_gave_no_answer():
     with pytest.raises(revocation.Unasked) as caught:
         check(BY_BOTH, nobody)
     assert caught.value.wanted == (CRL,)
-    assert check(BY_BOTH, nobody | by_crl()) == revocation.Revocation()
+    assert check(BY_BOTH, nobody | by_crl()) == GOOD
     assert "revoked: " in refusal(BY_BOTH, nobody | by_crl(BY_BOTH.certificate.serial_number))
     assert "did not answer" in refusal(BY_BOTH, nobody | {CRL: b""})
 
 
 def test_a_responder_that_does_not_know_leaves_it_to_the_crl():
     answers = by_ocsp(BY_BOTH, status=UNKNOWN)
-    assert check(BY_BOTH, answers | by_crl()) == revocation.Revocation()
+    assert check(BY_BOTH, answers | by_crl()) == GOOD
     assert "does not know the certificate" in refusal(BY_OCSP, by_ocsp(BY_OCSP, status=UNKNOWN))
 
 
@@ -150,7 +155,7 @@ def test_the_whole_chain_is_asked_about():
     assert caught.value.wanted == ("http://crl.acme.test/root.crl",)
     serial = middle.certificate.serial_number
     assert "revoked: " in refusal(leaf, {"http://crl.acme.test/root.crl": pki.crl(ROOT, serial)})
-    assert check(leaf, {"http://crl.acme.test/root.crl": pki.crl(ROOT)}) == revocation.Revocation()
+    assert check(leaf, {"http://crl.acme.test/root.crl": pki.crl(ROOT)}) == GOOD
 
 
 STALE = {"begins": NOW - 9 * DAY, "ends": NOW - DAY}
@@ -177,7 +182,7 @@ def test_before_the_date_of_invalidity_a_timestamped_signature_still_counts():
     """Notation: compared with a time that a timestamp proved, never without one."""
     invalid = {"entry": [x509.InvalidityDate((NOW - 5 * DAY).replace(tzinfo=None))]}
     serial = BY_CRL.certificate.serial_number
-    assert check(BY_CRL, by_crl(serial, **invalid), at=NOW - 6 * DAY) == revocation.Revocation()
+    assert check(BY_CRL, by_crl(serial, **invalid), at=NOW - 6 * DAY) == GOOD
     assert "revoked: " in refusal(BY_CRL, by_crl(serial, **invalid), at=NOW - 4 * DAY)
     assert "revoked: " in refusal(BY_CRL, by_crl(serial, **invalid))
     assert "revoked: " in refusal(BY_CRL, by_crl(serial), at=NOW - 6 * DAY)
@@ -219,7 +224,7 @@ def point(**fields):
     ],
 )
 def test_a_crl_for_this_point_and_kind_proves_it(extra):
-    assert check(BY_CRL, by_crl(extra=extra)) == revocation.Revocation()
+    assert check(BY_CRL, by_crl(extra=extra)) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -289,7 +294,7 @@ def test_t34_a_stale_ocsp_answer_that_says_revoked_still_does():
 
 def test_a_clock_that_is_some_minutes_ahead_is_no_fault():
     ahead = {"begins": NOW + timedelta(minutes=4)}
-    assert check(BY_OCSP, by_ocsp(BY_OCSP, **ahead)) == check(BY_CRL, by_crl(**ahead)) == revocation.Revocation()
+    assert check(BY_OCSP, by_ocsp(BY_OCSP, **ahead)) == check(BY_CRL, by_crl(**ahead)) == GOOD
 
 
 def test_an_answer_that_is_an_error_proves_nothing():
@@ -304,7 +309,7 @@ def responder(issuer=CA, **knobs):
 
 
 def test_a_responder_that_the_authority_named_may_answer():
-    assert check(BY_OCSP, by_ocsp(BY_OCSP, responder=responder())) == revocation.Revocation()
+    assert check(BY_OCSP, by_ocsp(BY_OCSP, responder=responder())) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -338,15 +343,15 @@ def test_an_answer_over_a_hash_that_is_not_accepted_proves_nothing():
 def test_authorities_of_each_kind_of_key_may_answer(kind):
     issuer = ROOT.issue("CN=ca", is_ca=True, private=pki.key(kind))
     leaf = signer(issuer=issuer, crl=(CRL,), ocsp_at=(OCSP,))
-    assert check(leaf, by_ocsp(leaf)) == revocation.Revocation()
+    assert check(leaf, by_ocsp(leaf)) == GOOD
     nobody = {ocsp_key(leaf): b""}
-    assert check(leaf, nobody | {CRL: pki.crl(issuer)}) == revocation.Revocation()
+    assert check(leaf, nobody | {CRL: pki.crl(issuer)}) == GOOD
 
 
 def test_an_ed25519_authority_may_list():
     issuer = ROOT.issue("CN=ca", is_ca=True, private=pki.key("ed25519"))
     leaf = signer(issuer=issuer, crl=(CRL,))
-    assert check(leaf, {CRL: pki.crl(issuer)}) == revocation.Revocation()
+    assert check(leaf, {CRL: pki.crl(issuer)}) == GOOD
     assert "revoked: " in refusal(leaf, {CRL: pki.crl(issuer, leaf.certificate.serial_number)})
 
 
@@ -406,15 +411,15 @@ def test_no_more_than_three_places_of_a_kind_are_asked():
 
 def test_of_several_places_one_good_answer_suffices():
     two = signer(crl=(CRL, "http://crl.acme.test/2"))
-    assert check(two, by_crl()) == revocation.Revocation()
-    assert check(two, {CRL: b"", "http://crl.acme.test/2": pki.crl(CA)}) == revocation.Revocation()
+    assert check(two, by_crl()) == GOOD
+    assert check(two, {CRL: b"", "http://crl.acme.test/2": pki.crl(CA)}) == GOOD
     with pytest.raises(revocation.Unasked) as caught:
         check(two, {CRL: b""})
     assert caught.value.wanted == ("http://crl.acme.test/2",)
 
 
 def test_what_a_host_that_is_not_named_any_more_answered_still_counts():
-    assert check(BY_CRL, by_crl(), hosts=()) == revocation.Revocation()
+    assert check(BY_CRL, by_crl(), hosts=()) == GOOD
 
 
 def test_a_point_that_names_no_url_is_not_nowhere():
@@ -425,8 +430,8 @@ def test_a_point_that_names_no_url_is_not_nowhere():
 
 
 def test_a_crl_that_the_operator_gave_answers_without_a_network():
-    assert check(BY_BOTH, crls=[pki.crl(CA)], hosts=()) == revocation.Revocation()
-    assert check(BY_BOTH, crls=[pki.crl(TWIN), pki.crl(ROOT), pki.crl(CA)], hosts=()) == revocation.Revocation()
+    assert check(BY_BOTH, crls=[pki.crl(CA)], hosts=()) == GOOD
+    assert check(BY_BOTH, crls=[pki.crl(TWIN), pki.crl(ROOT), pki.crl(CA)], hosts=()) == GOOD
 
 
 def test_t34_a_crl_that_the_operator_gave_revokes_what_names_nowhere_to_ask():
@@ -439,7 +444,7 @@ def test_a_stale_crl_that_the_operator_gave_is_told_or_asked_anew():
     stale = [pki.crl(CA, **STALE)]
     assert "the CRL is stale" in refusal(signer(), crls=stale)
     assert "the CRL is stale" in check(signer(), crls=stale, mode="log").warnings[0]
-    assert check(BY_OCSP, by_ocsp(BY_OCSP), crls=stale) == revocation.Revocation()
+    assert check(BY_OCSP, by_ocsp(BY_OCSP), crls=stale) == GOOD
 
 
 def test_crls_of_others_and_junk_that_the_operator_gave_say_nothing():
@@ -472,3 +477,66 @@ def test_t55_an_answer_with_a_changed_byte_proves_nothing(position, value):
         changed[position % len(raw)] = value
         if bytes(changed) != raw:
             assert refusal(holder, {key: bytes(changed)})
+
+
+def test_t34_who_could_not_be_asked_is_no_refusal_and_what_only_the_operator_can_mend_is():
+    """Unknown: the certificate may be good, so that nothing follows; NotProved alone: asking again would not help."""
+    nobody = {CRL: b""}
+    for answers in (nobody, by_crl(**STALE), {CRL: b"junk"}, {CRL: pki.crl(TWIN)}):
+        with pytest.raises(revocation.Unknown, match="whether it is revoked is unknown"):
+            check(BY_CRL, answers)
+    with pytest.raises(NotProved) as caught:
+        check(BY_CRL, hosts=())
+    assert not isinstance(caught.value, revocation.Unknown)
+    with pytest.raises(NotProved) as caught:
+        check(signer(), crls=[pki.crl(CA, **STALE)])
+    assert not isinstance(caught.value, revocation.Unknown)
+    with pytest.raises(revocation.Unknown):
+        check(BY_BOTH, {ocsp_key(BY_BOTH): b""} | nobody)
+
+
+def test_t34_one_that_is_revoked_outweighs_one_that_is_unknown():
+    middle = ROOT.issue("CN=middle", is_ca=True, crl=("http://crl.acme.test/root.crl",))
+    leaf = signer(issuer=middle, crl=(CRL,))
+    revoked = pki.crl(ROOT, middle.certificate.serial_number)
+    assert "revoked: " in refusal(leaf, {CRL: b"", "http://crl.acme.test/root.crl": revoked})
+
+
+def test_all_chains_are_asked_about_at_once_and_the_first_answer_that_ends_counts():
+    other = signer(crl=("http://crl.acme.test/2.crl",))
+    paths = [revocation.Path(BY_CRL.chain), revocation.Path(other.chain)]
+    with pytest.raises(revocation.Unasked) as caught:
+        revocation.check(*paths, store=store(), now=NOW, answers={})
+    assert caught.value.wanted == (CRL, "http://crl.acme.test/2.crl")
+    answers = by_crl() | {"http://crl.acme.test/2.crl": pki.crl(CA, ends=NOW + DAY / 2)}
+    assert revocation.check(*paths, store=store(), now=NOW, answers=answers).until == NOW + DAY / 2
+    assert revocation.check(store=store(), now=NOW, answers={}) == revocation.Revocation()
+
+
+def test_of_two_lists_that_prove_it_the_later_end_counts():
+    two = signer(crl=(CRL, "http://crl.acme.test/2"))
+    answers = {CRL: pki.crl(CA, ends=NOW + DAY / 2), "http://crl.acme.test/2": pki.crl(CA)}
+    assert check(two, answers) == GOOD
+    assert check(BY_CRL, crls=[pki.crl(CA, ends=NOW + DAY / 2), pki.crl(CA)], hosts=()) == GOOD
+
+
+@pytest.mark.parametrize("mode", ["enforce", "log"])
+def test_t34_a_list_without_an_end_proves_nothing_and_what_it_lists_is_revoked_all_the_same(mode):
+    endless = {CRL: pki.crl_without_end(CA)}
+    if mode == "enforce":
+        assert "(no end)" in refusal(BY_CRL, endless)
+    else:
+        assert "(no end)" in check(BY_CRL, endless, mode=mode).warnings[0]
+    listed = {CRL: pki.crl_without_end(CA, BY_CRL.certificate.serial_number)}
+    assert "revoked: " in refusal(BY_CRL, listed, mode=mode)
+
+
+def test_an_answer_says_itself_when_it_ends():
+    key = ocsp_key(BY_OCSP)
+    assert revocation.ends(CRL, pki.crl(CA)) == revocation.ends(key, pki.ocsp_answer(BY_OCSP)) == NOW + DAY
+    for junk in (b"", b"junk", pki.crl_without_end(CA), pki.ocsp_answer(BY_OCSP)):
+        assert revocation.ends(CRL, junk) is None
+    for junk in (b"", b"junk", pki.ocsp_answer(BY_OCSP, ends=None), pki.crl(CA)):
+        assert revocation.ends(key, junk) is None
+    error = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    assert revocation.ends(key, error.public_bytes(pki.Encoding.DER)) is None

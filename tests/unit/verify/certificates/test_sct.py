@@ -143,3 +143,47 @@ def test_t23_no_promise_and_no_log_prove_nothing():
 def test_t51_eleven_promises_are_not_read():
     assert require(pki.leaf(CA, ct_logs=(CT,) * 10), CT.log())
     assert "carries 11 promises" in refusal(pki.leaf(CA, ct_logs=(CT,) * 11), CT.log())
+
+
+def _listed(leaf) -> bytes:
+    """The extension's value: an OCTET STRING around the list."""
+    return next(each for each in leaf.certificate.extensions if each.oid == pki.SCTS).value.public_bytes()
+
+
+ONE = _listed(pki.leaf(CA, ct_logs=(CT,)))
+TWO = _listed(pki.leaf(CA, ct_logs=(CT, OTHER)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\x04\x00",
+        b"\x04\x01\x00",
+        b"\x04\x03\x00\x05\x01",
+        ONE[:-1],
+        ONE + b"\0",
+        b"\x05\x00",
+        ONE[:2] + b"\xff\xff" + ONE[4:],
+        ONE[:4] + b"\x00\x01" + ONE[6:],
+        TWO[:4] + b"\xff\xff" + TWO[6:],
+        ONE[:6] + b"\x01" + ONE[7:],  # a version that is not v1
+        ONE.replace(b"\x04\x03\x00", b"\x09\x09\x00", 1),  # a hash and a signature algorithm that nobody has
+    ],
+)
+def test_t55_a_list_of_promises_that_is_malformed_proves_nothing(value):
+    leaf = pki.leaf(CA, extra=[pki.x509.UnrecognizedExtension(pki.SCTS, value)])
+    with pytest.raises(NotProved):
+        sct.require(load_chain([leaf.der])[0], issuer=CA.certificate, logs=[CT.log()])
+
+
+def test_t55_no_changed_bit_of_a_promise_is_accepted():
+    """Each bit of the list is either the length of something or signed; a changed signature is none."""
+    leaf = pki.leaf(CA, ct_logs=(CT,))
+    raw, listed = leaf.der, _listed(leaf)
+    start = raw.index(listed)
+    for bit in range(0, 8 * len(listed), 3):
+        changed = bytearray(raw)
+        changed[start + bit // 8] ^= 1 << bit % 8
+        with pytest.raises(NotProved):
+            sct.require(load_chain([bytes(changed)])[0], issuer=CA.certificate, logs=[CT.log()])

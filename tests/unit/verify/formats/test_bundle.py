@@ -175,7 +175,18 @@ def test_a_bare_file_of_something_else_is_refused(lab):
     other = Digest.of(b"other")
     assert "it speaks of" in bare(lab, honest(lab), other, None).rejections[0].reason
     assert "the bytes are" in bare(lab, message(lab), other, MANIFEST).rejections[0].reason
-    assert "not at hand" in bare(lab, message(lab), Digest.of(MANIFEST), None).rejections[0].reason
+    assert "it is a signature of sha256:" in bare(lab, message(lab), other, None).rejections[0].reason
+
+
+def test_a_message_signature_is_held_against_the_digest_alone_where_the_bytes_are_not_at_hand(lab):
+    """ECDSA signs a hash, so that nothing is taken on trust: another digest is another signature's."""
+    digest = Digest.of(MANIFEST)
+    assert [each.subject for each in bare(lab, message(lab), digest, None).evidence] == [digest]
+    unnamed = message(lab, messageDigest=None)
+    assert len(bare(lab, unnamed, digest, None).evidence) == 1
+    assert not bare(lab, unnamed, Digest.of(b"other"), None).evidence
+    longer = bare(lab, unnamed, Digest.of(MANIFEST, "sha512"), None)
+    assert "only the sha512 hash of the bytes was given" in longer.rejections[0].reason
 
 
 @given(st.binary(max_size=200))

@@ -97,6 +97,21 @@ def test_t33_a_timestamp_that_is_wrong_is_not_passed_over(stamper, form, knobs, 
     assert why in court.reason(Pen(holder, form, **({"stamper": stamper} | knobs)).write())
 
 
+@pytest.mark.parametrize("stamping", [{"accuracy": {"seconds": 2}}, {"policy": "0.4.0.2023.1.1"}])
+@pytest.mark.parametrize("edge", ["begins", "ends"])
+def test_t33_the_chain_must_hold_wherever_in_its_accuracy_the_timestamp_is(stamper, stamping, edge):
+    at = NOW - DAY
+    exact = {"begins": {"not_before": at}, "ends": {"not_after": at}}[edge]
+    holder = company(**exact)
+    court = Court.trusting(holder, stamper=stamper)
+    court.now = NOW + LATER
+    pen = Pen(holder, stamper=stamper, stamped_at=at)
+
+    assert court.hear(pen.write()).evidence[0].proved_at == at
+    pen.stamping = stamping
+    assert "the signing certificate is valid from" in court.reason(pen.write())
+
+
 @both_forms
 def test_t33_a_timestamp_by_a_stranger_is_refused(holder, stamper, form):
     stranger, _ = stampers("Stranger")

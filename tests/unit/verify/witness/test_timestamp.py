@@ -132,7 +132,7 @@ def test_t33_a_timestamp_of_the_lab_proves_nothing_under_anothers_trust_root():
 @pytest.mark.parametrize(("name", "token", "signature"), notation_tokens(), ids=lambda each: str(each)[:30])
 def test_every_timestamp_of_notation_is_proved_under_the_stores_anchor(name, token, signature):
     anchors = x509.load_pem_x509_certificates(ANCHORS.read_bytes())
-    time, chain = prove_under(token, imprints=[signature], anchors=anchors)
+    time, chain, _ = prove_under(token, imprints=[signature], anchors=anchors)
     assert time.date().isoformat() == "2026-11-21"
     assert (len(chain), chain[-1]) == (3, anchors[0])
     with pytest.raises(NotProved, match="stamps something else"):
@@ -195,6 +195,22 @@ def test_what_real_authorities_write_is_proved(kind, wishes):
 
 def test_a_time_with_a_fraction_is_kept():
     assert proved(tsa().stamp(MESSAGE, at="20260601000000.5Z")) == WITHIN + timedelta(seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "accuracy"),
+    [
+        ({}, timedelta(0)),
+        ({"policy": "0.4.0.2023.1.1"}, timedelta(seconds=1)),
+        ({"policy": "0.4.0.2023.1.1", "accuracy": {"millis": 5}}, timedelta(milliseconds=5)),
+        ({"accuracy": {"seconds": 2, "millis": 3, "micros": 4}}, timedelta(seconds=2, milliseconds=3, microseconds=4)),
+        ({"accuracy": {"seconds": 60}}, timedelta(seconds=60)),
+    ],
+)
+def test_how_far_a_time_may_be_off_is_told_by_the_token_else_by_its_policy(wishes, accuracy):
+    """Notation, "Validate Trusted Timestamp"; RFC 3628 5.1 for the policy."""
+    found = prove_under(tsa().stamp(MESSAGE, **wishes), imprints=[MESSAGE], anchors=tsa().chain[-1:])
+    assert (found.time, found.accuracy) == (WITHIN, accuracy)
 
 
 def test_certificates_that_are_in_no_order_are_read():
