@@ -52,7 +52,7 @@ _SBOM = (
     Field(
         "count",
         "int",
-        "How many components it lists. Ask for `>=1` beside a ban: a list with nothing in it holds nothing banned.",
+        "How many components it lists. One that lists none meets no condition on components, unless this is asked for too.",
     ),
     _PREDICATE,
 )

@@ -6,6 +6,7 @@ from proxy.oci.document import read_platform
 from proxy.oci.strictjson import as_object, parse
 
 MAX_CONFIG = 4 * 1024 * 1024  # as a manifest; real ones are a few kilobytes
+MAX_PARTS = 250_000
 
 
 def platform_of(raw: bytes) -> Platform | None:
@@ -18,4 +19,5 @@ def platform_of(raw: bytes) -> Platform | None:
         return None
     if len(raw) > MAX_CONFIG:
         raise ManifestInvalid(f"the image config is larger than {MAX_CONFIG} bytes")
-    return read_platform(as_object(parse(raw, what="image config"), what="image config"), what="image config")
+    document = parse(raw, what="image config", limit_parts=MAX_PARTS)
+    return read_platform(as_object(document, what="image config"), what="image config")

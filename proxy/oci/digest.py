@@ -36,6 +36,11 @@ class Digest:
     def of(cls, raw: bytes, algorithm: str = "sha256") -> Self:
         return cls(algorithm, hashlib.new(algorithm, raw).hexdigest())
 
+    @classmethod
+    def all_of(cls, raw: bytes) -> tuple[Self, ...]:
+        """Every name that these bytes can be asked for by."""
+        return tuple(cls.of(raw, algorithm) for algorithm in LENGTHS)
+
     @property
     def dashed(self) -> str:
         """`sha256-<hex>`: how evidence tags name their subject (distribution-spec, referrers tag schema)."""

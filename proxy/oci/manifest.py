@@ -17,6 +17,7 @@ from proxy.oci.strictjson import as_object, parse
 
 MAX_MANIFEST = 4 * 1024 * 1024  # distribution-spec, "Pushing Manifests": at least 4 MiB; containerd stops soon after it
 MAX_ENTRIES = 10_000
+MAX_PARTS = 250_000  # of an index with so many entries, each with a platform and annotations
 MAX_EVIDENCE = 16 * 1024 * 1024  # face.md, "Evidence"
 
 _FIELDS = frozenset(
@@ -89,7 +90,7 @@ def parse_manifest(raw: bytes, *, digest: Digest, content_type: str) -> Document
     """
     if len(raw) > MAX_MANIFEST:
         raise ManifestInvalid(f"the manifest is larger than {MAX_MANIFEST} bytes")
-    document = as_object(parse(raw, what="manifest"), what="manifest", names=_FIELDS)
+    document = as_object(parse(raw, what="manifest", limit_parts=MAX_PARTS), what="manifest", names=_FIELDS)
     media_type = _media_type(document, content_type)
     _require_shape(document, media_type)
     subject = document.get("subject")

@@ -6,6 +6,7 @@ is refused, since "no referrers" must be proved by a complete answer.
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from proxy.errors import ManifestInvalid
@@ -13,9 +14,11 @@ from proxy.oci import mediatype
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.document import read_descriptor
-from proxy.oci.manifest import MAX_MANIFEST
+from proxy.oci.manifest import MAX_MANIFEST, MAX_PARTS
 from proxy.oci.strictjson import as_object, parse
 
+_MAX_TYPE = 255  # characters (RFC 6838 4.2)
+_MAX_ANNOTATIONS = 4 * 1024  # characters of one entry's; those of bundles take some hundred
 _FIELDS = frozenset({"schemaVersion", "mediaType", "manifests", "config", "layers"})
 
 
@@ -23,7 +26,8 @@ def parse_listing(raw: bytes) -> tuple[Descriptor, ...]:
     """Return the entries of one page of the referrers API, or of a fallback tag's index; raise ManifestInvalid."""
     if len(raw) > MAX_MANIFEST:
         raise ManifestInvalid(f"the listing of referrers is larger than {MAX_MANIFEST} bytes")
-    document = as_object(parse(raw, what="listing of referrers"), what="listing of referrers", names=_FIELDS)
+    listing = parse(raw, what="listing of referrers", limit_parts=MAX_PARTS)
+    document = as_object(listing, what="listing of referrers", names=_FIELDS)
     entries = document.get("manifests")
     is_index = document.get("mediaType") in (None, *mediatype.INDEXES) and not {"config", "layers"} & document.keys()
     if not is_index or "manifests" not in document or not isinstance(entries, list | None):
@@ -75,7 +79,11 @@ def as_json(descriptor: Descriptor) -> dict[str, Any]:
 
 
 def _entry(value: Any) -> Descriptor | None:
+    """What an entry says beside its digest is a hint; one that is longer than hints are is left out, and not held (T08)."""
     try:
-        return read_descriptor(value, what="entry")
+        entry = read_descriptor(value, what="entry")
     except ManifestInvalid:
         return None
+    length = sum(len(name) + len(text) for name, text in entry.annotations.items())
+    kind = entry.artifact_type if len(entry.artifact_type or "") <= _MAX_TYPE else None
+    return replace(entry, artifact_type=kind, annotations=entry.annotations if length <= _MAX_ANNOTATIONS else {})

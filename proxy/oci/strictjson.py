@@ -30,13 +30,17 @@ _ROUND = bytes.maketrans(b"{}[]", b"()()")
 _TOO_LARGE = "holds a number too large to be meant"
 
 
-def parse(raw: bytes, *, what: str = "document", limit_depth: int = 64) -> Any:
+def parse(raw: bytes, *, what: str = "document", limit_depth: int = 64, limit_parts: int | None = None) -> Any:
     """Return the JSON value in `raw`, or raise ManifestInvalid with a sentence that begins with `what`.
 
     `limit_depth` counts levels of lists and objects; jiter itself ends at 200, so more cannot be asked for.
+    `limit_parts` bounds the commas and colons, before anything is made of them: a value takes one of them at least, and
+    four megabytes of `[],` would hold up whoever waits for seconds (T08).
     """
     if raw.startswith(_BOM):
         raise ManifestInvalid(f"the {what} begins with a byte order mark; it must be plain UTF-8 JSON")
+    if limit_parts is not None and raw.count(b",") + raw.count(b":") > limit_parts:
+        raise ManifestInvalid(f"the {what} has more parts than any real one")
     try:
         value = jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
         if len(raw) <= _WALKED or raw.count(b",") + raw.count(b":") <= _WALKED:

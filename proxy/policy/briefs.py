@@ -77,13 +77,13 @@ def _seen(record: Mapping[str, Any]) -> Seen:
     return Seen(
         target=Target(
             Repository(record["upstream"], record["repository"]),
-            Digest.parse(record["digest"]),
+            Digest.parse(str(record["digest"])),
             str(record["mediaType"]),
             int(record["size"]),
         ),
         founds=tuple(_found(each) for each in record["found"]),
         rejections=tuple(
-            Rejection(place, Digest.parse(source) if source else None, reason, signer, is_alarm)
+            Rejection(place, Digest.parse(str(source)) if source else None, reason, signer, is_alarm)
             for place, source, reason, signer, is_alarm in record["rejections"]
         ),
         gaps=tuple(record["gaps"]),
@@ -108,13 +108,13 @@ def _found_record(found: Found) -> dict[str, Any]:
 def _found(record: Mapping[str, Any]) -> Found:
     return Found(
         place=str(record["place"]),
-        manifest=Digest.parse(record["manifest"]),
-        blob=Digest.parse(record["blob"]),
+        manifest=Digest.parse(str(record["manifest"])),
+        blob=Digest.parse(str(record["blob"])),
         media_type=str(record["mediaType"]),
         annotations=dict(record["annotations"]),
         payload=b64decode(record["payload"], validate=True),
-        subject=Digest.parse(record["subject"]) if record["subject"] else None,
-        carriers=tuple(Digest.parse(each) for each in record["carriers"]),
+        subject=Digest.parse(str(record["subject"])) if record["subject"] else None,
+        carriers=tuple(Digest.parse(str(each)) for each in record["carriers"]),
     )
 
 
@@ -127,7 +127,7 @@ def _child_record(child: Child) -> list[Any]:
 
 def _child(record: list[Any]) -> Child:
     media_type, digest, size, where, decision, fault = record
-    descriptor = Descriptor(media_type, Digest.parse(digest), size, Platform(*where) if where else None)
+    descriptor = Descriptor(media_type, Digest.parse(str(digest)), size, Platform(*where) if where else None)
     return Child(descriptor, Decision.from_record(decision) if decision else None, fault)
 
 
@@ -140,7 +140,7 @@ def _base(record: list[Any]) -> BaseImage:
     reference, digest, diff_ids, decision, fault, is_out_of_reach = record
     return BaseImage(
         reference,
-        Digest.parse(digest) if digest else None,
+        Digest.parse(str(digest)) if digest else None,
         tuple(diff_ids),
         Decision.from_record(decision) if decision else None,
         fault,

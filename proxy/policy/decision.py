@@ -44,8 +44,9 @@ class Decision:
     """What is looked up by (upstream, repository, digest, rule, mode, exceptions in force, trust fingerprint): `key`.
 
     `is_warned`: the rule's mode is `warn`, and only `require` failed: served, recorded, and never pinned.
-    `evidence` are the digests of stored content that it rests on, `rests_on` the items of trust material. Times are
-    aware UTC. `proved_at` is the newest proved time of the signatures used, or where none was, of the attestations that
+    `evidence` are the digests of stored content that it rests on, of a denial of all that was proved; `rests_on` the
+    items of trust material. Times are aware UTC. `proved_at` is the newest proved time of the signatures used, or where
+    none was, of the attestations that
     do not age. `grace_from`: from then on it stands by grace alone, and that is an alarm. `bases` are the base images
     that were proved and admitted, as name@digest. `reason` may be `verifiers-disagree` too, or `condition`, where what
     is missing was proved but does not say what the rule asks.
@@ -138,7 +139,7 @@ class Decision:
             key=str(record["key"]),
             verdict=Verdict(record["verdict"]),
             repository=Repository(record["upstream"], record["repository"]),
-            digest=Digest.parse(record["digest"]),
+            digest=Digest.parse(str(record["digest"])),
             rule=str(record["rule"]),
             mode=str(record["mode"]),
             summary=str(record["summary"]),
@@ -158,7 +159,7 @@ class Decision:
             warnings=tuple(record.get("warnings", ())),
             alarms=tuple(record.get("alarms", ())),
             grace_from=_moment(record.get("graceFrom")),
-            index=Digest.parse(record["index"]) if record.get("index") else None,
+            index=Digest.parse(str(record["index"])) if record.get("index") else None,
         )
 
 
@@ -218,4 +219,4 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _digests(texts: Sequence[str]) -> tuple[Digest, ...]:
-    return tuple(Digest.parse(text) for text in texts)
+    return tuple(Digest.parse(str(text)) for text in texts)

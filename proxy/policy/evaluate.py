@@ -5,7 +5,7 @@ Pure: all that is known comes in a Case, `now` too, and a Decision comes out, or
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,11 +15,11 @@ from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import Repository
 from proxy.policy.checks.bases import NAME as BASE
 from proxy.policy.checks.bases import BaseImage, base_answer
-from proxy.policy.checks.gates import permits_platform, permits_repository, permits_tag, revoked_reason
+from proxy.policy.checks.gates import permits_platform, permits_repository, permits_tag, revoked_bytes, revoked_reason
 from proxy.policy.checks.proofs import Answer, Child, Footing, Proofs, Wanted, soonest
 from proxy.policy.decision import Check, Decision, Verdict
 from proxy.policy.exceptions import ExceptionGrant, in_force
-from proxy.policy.requirements import waive
+from proxy.policy.requirements import AttestationRequirement, SignatureRequirement, waive
 from proxy.policy.rules import Policy, Rule
 from proxy.verify.evidence import Evidence, Rejection
 
@@ -35,6 +35,7 @@ __all__ = [
     "permits_platform",
     "permits_repository",
     "permits_tag",
+    "revoked_bytes",
     "revoked_reason",
 ]
 
@@ -101,7 +102,12 @@ class _Outcome:
 
     @property
     def wanted(self) -> Wanted | None:
-        """What to ask for next, in the order of what it costs."""
+        """What to ask for next, in the order of what it costs; None where it is judged without."""
+        if self.rank == _PASSED:
+            # `revocation: log` forgives that nobody answers, not that nobody was asked.
+            return Wanted("revocation", self.footing.unasked) if self.footing.unasked else None
+        if self.rank != _ASKING:
+            return None
         wants = {answer.wants.kind: answer.wants for answer in self.answers if answer.wants and not answer.check.passed}
         return next((wants[kind] for kind in _ORDER if kind in wants), None)
 
@@ -142,11 +148,14 @@ def decision_key(
     exceptions: Sequence[ExceptionGrant],
     trust_fingerprint: str,
     index: Digest | None = None,
+    revoked: Iterable[Digest] = (),
 ) -> str:
     """What a Decision is looked up by: SHA-256 in hex over everything that it is bound to (promise 5).
 
-    `index` where it is judged as the child of that Index.
+    `index` where it is judged as the child of that Index. `revoked` are all digests that may never be served: one by
+    another algorithm may name the same bytes, which only judging tells.
     """
+    others = sorted(str(each) for each in revoked if each.algorithm != digest.algorithm)
     parts = [
         repository.upstream,
         repository.name,
@@ -157,6 +166,7 @@ def decision_key(
         sorted(grant.fingerprint for grant in exceptions),
         trust_fingerprint,
         *([str(index)] if index else []),
+        *([others] if others else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -169,7 +179,7 @@ def evaluate(case: Case) -> Decision | Wanted:
         reason = "revoked" if any(check.word == "revoked" for check in shut) else "not-allowed"
         return _decision(case, Verdict.DENY, checks=gates, summary=shut[0].summary, reason=reason)
     outcome = _require(case)
-    if outcome.rank == _ASKING and outcome.wanted is not None:
+    if outcome.wanted is not None:
         return outcome.wanted
     checks = (*gates, *outcome.checks, *_exception_check(outcome.grant))
     if outcome.rank == _PASSED:
@@ -181,8 +191,22 @@ def evaluate(case: Case) -> Decision | Wanted:
         summary = f"served though {summary} (mode: warn)"
         return _decision(case, Verdict.ALLOW, checks=checks, summary=summary, reason="allowed", is_warned=True)
     decision = _decision(case, Verdict.DENY, checks=checks, summary=summary, reason=_reason(outcome))
-    # What passed still proves a time: a tag that moves away from this digest must not go back behind it (T12).
-    return replace(decision, proved_at=outcome.footing.signed_at or outcome.footing.attested_at)
+    # What passed still proves a time: a tag that moves away from this digest must not go back behind it (T12). And all
+    # that was proved must be kept of an image that was admitted once: by less of it, it might be admitted again.
+    return replace(
+        decision,
+        proved_at=outcome.footing.signed_at or outcome.footing.attested_at,
+        evidence=tuple(sorted({digest for each in _heard(case) for digest in each.sources})),
+    )
+
+
+def _heard(case: Case) -> Iterable[Evidence]:
+    """What was proved of this very image, and is of a kind that the rule asks of who says it."""
+    asking = [
+        leaf for leaf in case.rule.require.leaves if isinstance(leaf, SignatureRequirement | AttestationRequirement)
+    ]
+    own = (each for each in case.evidence if each.subject == case.digest)
+    return (each for each in own if any(leaf.concerns(each) for leaf in asking))
 
 
 def _reason(outcome: _Outcome) -> str:
@@ -194,7 +218,7 @@ def _reason(outcome: _Outcome) -> str:
 
 
 def _gates(case: Case) -> tuple[Check, ...]:
-    revoked = revoked_reason(case.policy, case.digest)
+    revoked = revoked_reason(case.policy, case.digest) or revoked_bytes(case.policy, case.manifest.raw)
     matches = case.rule.glob.matches(str(case.repository))
     gates = [
         Check(

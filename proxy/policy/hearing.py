@@ -27,9 +27,10 @@ from proxy.policy.requirements import ImageRequirement
 from proxy.policy.rules import Policy, Rule
 from proxy.verify.crosscheck import Opinion, second_opinion
 from proxy.verify.evidence import Evidence, Found, Proved, Rejection, Target
-from proxy.verify.material import KeylessSigner, KeySigner, Signer, TrustMaterial, TrustRoot
+from proxy.verify.material import KeylessSigner, KeySigner, Signer, TrustMaterial, TrustRoot, X509Signer
 from proxy.verify.prove import prove_all
 
+_LIGHT = 64 * 1024  # characters of annotations; a signature with certificates and a log entry has ten thousand
 OURS, THEIRS = "pratique", "sigstore-python"
 
 
@@ -84,8 +85,13 @@ class Brief:
 
     @property
     def is_light(self) -> bool:
-        """Whether there are only cosign's small signatures to look at: no second opinion, no predicate, no condition on one."""
-        return all(mediatype.bare(found.media_type) == mediatype.SIMPLE_SIGNING for found in self.founds)
+        """Whether there are only cosign's small signatures to look at: no second opinion, no predicate, no condition on one.
+
+        Certificates, log entries and timestamps stand in annotations: with megabytes of them it is not light.
+        """
+        beside = sum(len(text) for found in self.founds for text in found.annotations.values())
+        is_simple = all(mediatype.bare(found.media_type) == mediatype.SIMPLE_SIGNING for found in self.founds)
+        return is_simple and beside <= _LIGHT
 
 
 def rule_of(policy: Policy, match: str, *, is_base: bool = False, any_name: bool = False) -> Rule:
@@ -122,6 +128,7 @@ def key_of(
         ),
         trust_fingerprint=material.fingerprint(rule.signer_names),
         index=index,
+        revoked=policy.revoked_digests,
     )
 
 
@@ -142,7 +149,7 @@ def hear(brief: Brief, policy: Policy, material: TrustMaterial) -> Decision | Wa
             platform=brief.platform,
             evidence=own.evidence,
             rejections=(*own.rejections, *index.rejections, *_said(brief)),
-            gaps=(*_gaps(brief), *_stale(signers, material)),
+            gaps=(*_gaps(brief), *_stale(signers, material), *own.gaps, *index.gaps),
             gathered=brief.own.gathered,
             exceptions=exceptions_in_force(
                 policy, repository=target.repository, digest=target.digest, now=brief.now, index=under
@@ -178,7 +185,7 @@ def _proved(seen: Seen, signers: list[Signer], material: TrustMaterial, brief: B
     # What was said only because a struck signature vouched for it is not said at all.
     evidence = [each for each in checked if isinstance(each, Evidence) and struck.isdisjoint(each.sources)]
     disputed = [each for each in checked if isinstance(each, Rejection)]
-    return Proved(tuple(evidence), (*proved.rejections, *disputed), proved.wanted)
+    return Proved(tuple(evidence), (*proved.rejections, *disputed), proved.wanted, proved.gaps)
 
 
 def _crosschecked(
@@ -188,7 +195,8 @@ def _crosschecked(
     material: TrustMaterial,
 ) -> Evidence | Rejection:
     """Two verifiers must agree about what both can read; "unsupported" is no opinion (evidence.md 0)."""
-    root = material.roots.get(_root(material.signers[evidence.signer]) or "")
+    signer = material.signers[evidence.signer]
+    root = None if isinstance(signer, X509Signer) else material.roots.get(_root(signer) or "")
     if evidence.form != "bundle" or evidence.certificate is None or root is None:
         return replace(evidence, opinions=(OURS,))
     place, blob, subject = evidence.sources[0], evidence.sources[1], evidence.subject
@@ -231,7 +239,7 @@ def _stale(signers: Iterable[Signer], material: TrustMaterial) -> Iterable[str]:
 
 
 def _root(signer: Signer) -> str | None:
-    """The Sigstore trust root that it needs: a bare key without log and timestamp needs none."""
+    """The Sigstore trust root that it needs: a bare key without log and timestamp needs none, nor does a company's CA."""
     if isinstance(signer, KeySigner):
         return signer.root if signer.needs_log or signer.needs_timestamp else None
-    return signer.root if isinstance(signer, KeylessSigner) else None
+    return signer.root if isinstance(signer, KeylessSigner) or signer.needs_log else None

@@ -49,7 +49,7 @@ def _rollback(strictness: Strictness, pinned: Decision | None, offered: Decision
     is_denied = strictness == "deny"
     if pinned is None or (not pinned.is_allow and pinned.proved_at is None):
         told = "the pinned digest cannot be judged any more, so that nothing tells whether the new one is older"
-        yield Doubt("rollback", is_denied, f"{told}; look at it, then `pratique pin approve`")
+        yield Doubt("rollback", is_denied, f"{told}; look at it, then `pratique pin confirm`")
     elif pinned.proved_at is None:
         return  # nothing proves when the pinned one was signed: there is nothing to be older than
     elif offered.proved_at is None:

@@ -35,6 +35,7 @@ __all__ = [
     "soonest",
 ]
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -58,6 +59,10 @@ class SignatureRequirement:
     def signer_names(self) -> frozenset[str]:
         return frozenset({self.signer})
 
+    def concerns(self, evidence: Evidence) -> bool:
+        """Whether its answer may hang on this."""
+        return evidence.kind == "signature" and evidence.signer == self.signer
+
     def plain(self) -> Any:
         return {"signature": self.signer, "claims": dict(self.claims), "covers": self.covers, "name": self.name}
 
@@ -72,14 +77,14 @@ class SignatureRequirement:
             "signature",
             passed=True,
             summary=f"signature by {self.signer}",
-            evidence=best.sources,
-            identities=(best.identity,),
+            evidence=Footing.all_of((Footing.of(best), *choices.values())).sources,
+            identities=tuple(sorted(choices)),
             details=details_of(best),
         )
         return Answer(check, Footing.of(best), choices)
 
     def _own(self, proofs: Proofs) -> list[Evidence]:
-        return [each for each in proofs.heard(self.covers) if each.kind == "signature" and each.signer == self.signer]
+        return [each for each in proofs.heard(self.covers) if self.concerns(each)]
 
     def _fault(self, evidence: Evidence, proofs: Proofs) -> str | None:
         what = f"signature by {self.signer}"
@@ -156,8 +161,9 @@ class AtLeast:
             "at-least",
             passed=True,
             summary=f"{len(chosen)} of {self.count} distinct signers needed",
-            evidence=footing.sources,
-            identities=footing.identities,
+            # Of all that passed, not only of those that it takes: a tag that moves is held against them (`policy.moves`).
+            evidence=tuple(dict.fromkeys(each for check in checks if check.passed for each in check.evidence)),
+            identities=tuple(sorted({each for check in checks if check.passed for each in check.identities})),
             checks=checks,
             is_alarm=bool(footing.alarms),
         )
@@ -219,8 +225,9 @@ def waive(answer: Answer) -> Answer:
     return Answer(Check(check.name, check.word, passed=True, summary=summary, is_waived=True, checks=check.checks))
 
 
-def _worth(evidence: Evidence) -> tuple[datetime, Sequence[Digest], str]:
-    return evidence.valid_until or _FOREVER, evidence.sources, evidence.identity
+def _worth(evidence: Evidence) -> tuple[datetime, datetime, Sequence[Digest], str]:
+    """What lasts longest, and of that the newest: a tag must not go back behind it (T12)."""
+    return evidence.valid_until or _FOREVER, evidence.proved_at or _NEVER, evidence.sources, evidence.identity
 
 
 def _distinct(answers: Sequence[Answer], count: int) -> dict[str, Footing]:
@@ -237,8 +244,11 @@ def _distinct(answers: Sequence[Answer], count: int) -> dict[str, Footing]:
                 return True
         return False
 
-    lasting = sorted(range(len(answers)), key=lambda index: answers[index].footing.until or _FOREVER, reverse=True)
-    for index in lasting:
+    def worth(index: int) -> tuple[datetime, datetime]:
+        footing = answers[index].footing
+        return footing.until or _FOREVER, footing.signed_at or _NEVER
+
+    for index in sorted(range(len(answers)), key=worth, reverse=True):
         if len(holders) < count:
             seat(index, set())
     return {identity: answers[index].choices[identity] for identity, index in sorted(holders.items())}

@@ -37,8 +37,8 @@ class SignerSpec:
     hash: str | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-    log: str | None = None  # none | required, of a key
-    timestamp: bool = False  # required, of a key
+    log: str | None = None  # none | required, of a key or a certificate
+    timestamp: bool = False  # required, of a key or a certificate
     trust_root: str | None = None
     issuer: str | None = None
     subject: TextPattern | None = None

@@ -14,6 +14,7 @@ from proxy.errors import ConfigError
 from proxy.policy.checks.children import with_children
 from proxy.policy.checks.conditions import Unanswered, compiled, variables_of
 from proxy.policy.checks.details import details_of, shown
+from proxy.policy.checks.loops import names_in
 from proxy.policy.checks.proofs import Answer, Covers, Footing, Proofs
 from proxy.policy.checks.where import Where
 from proxy.policy.decision import Check
@@ -23,6 +24,15 @@ from proxy.verify.evidence import Evidence
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _FEW = 3  # things of a list that a sentence names
+# Lists that tell nothing where nothing is in them, and the fact that says that this is meant.
+_TELLING = {
+    "components": "count",
+    "statements": "count",
+    "materials": "materialsComplete",
+    "levels": "",
+    "tools": "",
+    "passedTests": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,10 @@ class AttestationRequirement:
     def signer_names(self) -> frozenset[str]:
         return frozenset({self.signer} | ({self.vex} if self.vex else set()))
 
+    def concerns(self, evidence: Evidence) -> bool:
+        """Whether its answer may hang on this."""
+        return self._is_mine(evidence) or self._is_vex(evidence)
+
     def plain(self) -> Any:
         """What the fingerprint of a rule is made of."""
         return {
@@ -98,8 +112,8 @@ class AttestationRequirement:
             "attestation",
             passed=True,
             summary=self._what if not best.footing.alarms else f"{self._what}, by grace alone",
-            evidence=best.footing.sources,
-            identities=(best.evidence.identity,),
+            evidence=Footing.all_of((best.footing, *choices.values())).sources,
+            identities=tuple(sorted(choices)),
             is_alarm=bool(best.footing.alarms),
             details={**details_of(best.evidence), **best.details},
         )
@@ -109,6 +123,10 @@ class AttestationRequirement:
         """An image signature of cosign's is a statement too, whose type must then be the one that is asked for."""
         is_statement = evidence.kind == "attestation" or evidence.predicate_type in facts.ALIASES["sign"]
         return is_statement and evidence.predicate_type in self.types and evidence.signer == self.signer
+
+    def _is_vex(self, evidence: Evidence) -> bool:
+        is_vex = evidence.kind == "attestation" and evidence.predicate_type in facts.ALIASES["vex"]
+        return is_vex and self.vex is not None and evidence.signer == self.vex
 
     def _deciding(self, named: Sequence[Evidence]) -> Sequence[Evidence]:
         if self.max_age is None:
@@ -139,7 +157,7 @@ class AttestationRequirement:
             return aged
         try:
             values, more = self._values(evidence, proofs)
-            fault = self._fault(values)
+            fault = self._emptiness(values) or self._fault(values)
         except (facts.Unreadable, Unanswered, ConfigError) as error:
             fault = f"{self._what} cannot be read: {error}"
         if fault is not None:
@@ -182,9 +200,8 @@ class AttestationRequirement:
         spoken: list[Evidence] = []
         statements: list[Mapping[str, Any]] = []
         for each in sorted(proofs.heard("any"), key=_newness):
-            is_vex = each.kind == "attestation" and each.predicate_type in facts.ALIASES["vex"]
             is_valid = each.valid_until is None or each.valid_until > proofs.now
-            if not (is_vex and is_valid and each.signer == self.vex and proofs.misnamed(each, "vex") is None):
+            if not (self._is_vex(each) and is_valid and proofs.misnamed(each, "vex") is None):
                 continue
             try:
                 statements += proofs.facts_of(each).values["statements"]
@@ -195,6 +212,17 @@ class AttestationRequirement:
         left = facts.apply_vex(scan, statements, digests=digests, repository=str(proofs.repository))
         took = len(left.values.get("suppressed") or ()) > len(scan.values.get("suppressed") or ())
         return left, tuple(spoken) if took else ()
+
+    def _emptiness(self, values: Mapping[str, Any]) -> str | None:
+        """T23: nothing banned is in a list with nothing in it, and all of it is as it should be; so it must tell something."""
+        named = names_in(self.condition or "")
+        asked = named | {each.field for each in self.where}
+        for name, instead in _TELLING.items():
+            is_looked_at = name in named or (name == "components" and "predicate" in named)
+            if values.get(name) == [] and is_looked_at and not asked & {instead, "size"}:
+                more = f"`{instead}`" if instead else f"`size({name})`"
+                return f"{self._what} lists no {name}, so that it tells nothing of them; if that is right, ask for {more} too"
+        return None
 
     def _fault(self, values: Mapping[str, Any]) -> str | None:
         for each in self.where:

@@ -13,7 +13,7 @@ from proxy import facts
 from proxy.errors import ManifestInvalid, RequestError
 from proxy.oci.digest import Digest
 from proxy.oci.reference import ImageName
-from proxy.oci.strictjson import parse
+from proxy.oci.strictjson import as_object, parse
 from proxy.policy.checks.children import with_children
 from proxy.policy.checks.details import shown
 from proxy.policy.checks.proofs import Answer, Footing, Proofs, Wanted
@@ -54,7 +54,7 @@ def base_answer(proofs: Proofs, bases: tuple[BaseImage, ...] | None) -> BaseAnsw
         return BaseAnswer(with_children(None, proofs, name=NAME, word="base"))
     if proofs.wants_config:
         return BaseAnswer(_open("the image's config was not read yet", Wanted("config")))
-    own = _diff_ids(proofs.config_raw or b"")
+    own = diff_ids_of(proofs.config_raw or b"")
     if not own:
         return BaseAnswer(_failed("the image's config lists no layers, so that no base can be proved"))
     if bases is None:
@@ -120,11 +120,12 @@ def _is_admitted(base: BaseImage) -> bool:
     return base.fault is None and base.decision is not None and base.decision.is_allow and not base.decision.is_warned
 
 
-def _diff_ids(config_raw: bytes) -> tuple[str, ...]:
-    """What the config lists; nothing where it is no image config."""
+def diff_ids_of(config_raw: bytes) -> tuple[str, ...]:
+    """What an image config lists; nothing where it is none, or could be read in two ways."""
     try:
-        document = parse(config_raw, what="image config")
-        listed = document["rootfs"]["diff_ids"]
+        document = as_object(parse(config_raw, what="image config"), what="image config", names={"rootfs"})
+        # Clients that read `Diff_IDs` as well would unpack other layers than those that are compared here.
+        listed = as_object(document["rootfs"], what="rootfs of the image config", names={"diff_ids"})["diff_ids"]
         return tuple(str(Digest.parse(each)) for each in listed)
     except (ManifestInvalid, RequestError, KeyError, TypeError, AttributeError):
         return ()

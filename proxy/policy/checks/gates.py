@@ -41,3 +41,11 @@ def permits_platform(rule: Rule, platform: Platform | None, *, is_child: bool = 
 def revoked_reason(policy: Policy, digest: Digest) -> str | None:
     """Why this digest may never be served again, or None. Wins over every pin, rule and exception."""
     return policy.revoked_digests.get(digest)
+
+
+def revoked_bytes(policy: Policy, raw: bytes) -> str | None:
+    """The same of a manifest's bytes, by whichever digest they were asked for: SHA-512 is no way around SHA-256."""
+    if not policy.revoked_digests:
+        return None
+    reasons = (revoked_reason(policy, each) for each in Digest.all_of(raw))
+    return next((reason for reason in reasons if reason is not None), None)

@@ -49,7 +49,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What an answer rests on, so that a Decision ends with the first of it. `attested_at`: of lasting attestations."""
+    """What an answer rests on, so that a Decision ends with the first of it. `attested_at`: of lasting attestations.
+
+    `unasked`: whose revocation should be asked before it counts, though it would count without an answer too.
+    """
 
     until: datetime | None = None
     signed_at: datetime | None = None
@@ -61,6 +64,7 @@ class Footing:
     grace_from: datetime | None = None
     sources: tuple[Digest, ...] = ()
     identities: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, evidence: Evidence) -> Self:
@@ -74,6 +78,7 @@ class Footing:
             warnings=evidence.warnings,
             sources=evidence.sources,
             identities=(evidence.identity,),
+            unasked=evidence.unasked,
         )
 
     @classmethod
@@ -105,6 +110,7 @@ class Footing:
             grace_from=soonest(one.grace_from for one in each),
             sources=tuple(dict.fromkeys(digest for one in each for digest in one.sources)),
             identities=_sorted(item for one in each for item in one.identities),
+            unasked=_sorted(item for one in each for item in one.unasked),
         )
 
 

@@ -25,12 +25,12 @@ _KINDS = ("key", "preset", "issuer", "github", "x509")
 # Each other field, and the kinds that it belongs to.
 _BELONGS = {
     "parameters": ("preset",),
-    "log": ("key",),
-    "timestamp": ("key",),
+    "log": ("key", "x509"),
+    "timestamp": ("key", "x509"),
     "hash": ("key",),
     "valid_from": ("key",),
     "valid_until": ("key",),
-    "trust_root": ("key", "issuer", "github"),
+    "trust_root": ("key", "issuer", "github", "x509"),
     "subject": ("issuer", "x509"),
     "subject_regex": ("issuer",),
     "extensions": ("issuer", "github"),
@@ -174,12 +174,28 @@ class SignerReader:
             self.draft.blame((*path, "x509"), text)
         if not (entry.subject or entry.san) and self.draft.is_whole(path):
             self.draft.blame(path, "write `subject` or `san`: without them every certificate of the store could sign")
+        self._x509_times(path, entry, store)
         return SignerSpec(
             str(path[-1]),
+            log=entry.log,
+            timestamp=entry.timestamp is not None,
+            trust_root=self._root(path, entry.trust_root),
             x509=entry.x509,
             x509_subject=distinguished_name(self.draft, (*path, "subject"), entry.subject),
             san=alternative_name(self.draft, (*path, "san"), entry.san),
         )
+
+    def _x509_times(self, path: Path, entry: SignerEntry, store: TrustRootSpec | None) -> None:
+        """A log is that of a Sigstore root, a timestamp the store's own."""
+        if entry.log == "required" and not entry.trust_root and self.draft.is_whole((*path, "trustRoot")):
+            self.draft.blame((*path, "log"), "`trustRoot` is missing: say whose log, such as `trustRoot: sigstore`")
+        if entry.trust_root and entry.log != "required" and self.draft.is_whole((*path, "log")):
+            self.draft.blame(
+                (*path, "trustRoot"), "nothing is looked up in it; write `log: required` beside it, or remove it"
+            )
+        if entry.timestamp is not None and store is not None and store.is_store and store.timestamps is None:
+            text = f"trust store {store.name} has no `timestamps`, so that none could be proved; add them there"
+            self.draft.blame((*path, "timestamp"), text)
 
     def _root(self, path: Path, name: str) -> str | None:
         """The Sigstore root of that name; blame what is none."""

@@ -51,7 +51,7 @@ class Voices:
         if spec.preset:
             return spec.preset not in self.timeless
         store = self.roots.get(spec.x509 or "")
-        return store is None or store.timestamps is not None
+        return spec.log == "required" or spec.timestamp or store is None or store.timestamps is not None
 
     def always_tell_time(self, requirement: Requirement) -> bool:
         """Whether an image cannot pass it without something whose time is proved."""

@@ -324,8 +324,9 @@ def test_the_order_of_evidence_never_changes_the_decision(rules, evidence, gaps,
 )
 def test_more_foreign_evidence_never_changes_the_decision(rules, evidence, foreign, gaps):
     alone, flooded = answer(rules, evidence, gaps), answer(rules, [*foreign, *evidence], gaps)
-    same = ("verdict", "reason", "evidence", "identities", "expires_at", "is_warned", "key")
+    same = ("verdict", "reason", "identities", "expires_at", "is_warned", "key")
     assert [getattr(alone, name) for name in same] == [getattr(flooded, name) for name in same]
+    assert alone.evidence == flooded.evidence or not alone.is_allow, "a denial lists all that was proved"
     assert [check.passed for check in alone.checks] == [check.passed for check in flooded.checks]
 
 
@@ -347,3 +348,11 @@ def test_an_allow_rests_on_evidence_that_was_handed_in(rules, evidence):
 def test_a_case_is_a_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         case(simple()).gathered = False
+
+
+def test_a_denial_lists_what_was_proved_for_the_rule_so_that_nothing_older_admits_again():
+    rules = simple("[{ signature: a }, { signature: b }]", names=("a", "b", "c"))
+    mine = proof("a")
+    decision = answer(rules, [mine, proof("c"), proof("a", subject=OTHER), proof("a", kind="attestation")], ())
+    assert not decision.is_allow
+    assert set(decision.evidence) == set(mine.sources)

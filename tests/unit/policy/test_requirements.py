@@ -179,7 +179,30 @@ def test_at_least_rests_on_the_signers_that_last_longest():
     hours = {name: NOW + timedelta(hours=count) for name, count in (("a", 1), ("b", 2), ("c", 3))}
     decision = evaluate(case(two_of_three(), *(proof(name, until=until) for name, until in hours.items())))
     assert decision.expires_at == hours["b"]
-    assert decision.identities == ("key:b", "key:c")
+
+
+def test_t12_at_least_rests_on_the_newest_of_those_that_last_alike():
+    """What a tag must not go back behind is not lowered by an older signature beside the newest."""
+    days = {name: NOW - timedelta(days=count) for name, count in (("a", 3), ("b", 1), ("c", 2))}
+    one_of_three = simple(
+        "[{ atLeast: 1, of: [{ signature: a }, { signature: b }, { signature: c }] }]", names=("a", "b", "c")
+    )
+    decision = evaluate(case(one_of_three, *(proof(name, proved_at=at) for name, at in days.items())))
+    assert decision.proved_at == days["b"]
+
+
+def test_t12_of_two_signatures_by_one_signer_the_newer_one_counts():
+    signed = [proof("team", source=f"{days}", proved_at=NOW - timedelta(days=days)) for days in (5, 1, 3)]
+    for evidence in (signed, signed[::-1]):
+        assert evaluate(case(simple(), *evidence)).proved_at == NOW - timedelta(days=1)
+
+
+def test_all_who_were_proved_are_told_and_their_evidence_is_kept_though_fewer_are_enough():
+    """So that a tag that moves is held against all who signed what it had."""
+    signed = [proof(name) for name in ("a", "b", "c")]
+    decision = evaluate(case(two_of_three(), *signed))
+    assert decision.identities == ("key:a", "key:b", "key:c")
+    assert set(decision.evidence) == {digest for each in signed for digest in each.sources}
 
 
 def test_at_least_is_open_only_while_it_can_still_be_reached():

@@ -17,6 +17,14 @@ CYCLONEDX = "https://cyclonedx.org/bom"
 VEX = "https://openvex.dev/ns/v0.2.0"
 BUILDER = "https://github.com/actions/runner/github-hosted"
 DAY = timedelta(days=1)
+TEST_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+TESTED = {"result": "PASSED", "passedTests": []}
+VSA = {
+    "verifier": {"id": "https://acme.test/v"},
+    "resourceUri": "ghcr.io/acme/app",
+    "verificationResult": "PASSED",
+    "verifiedLevels": [],
+}
 
 
 def wanted(kind="vuln", signer="scan", **more):
@@ -251,6 +259,67 @@ def test_a_condition_is_asked_of_the_facts():
     decision = judged(required, sbom("a", "banned"))
     assert (decision.verdict, decision.reason) == ("deny", "condition")
     assert decision.summary == f"sbom by scan: condition {ban!r} is not met"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        '!components.exists(c, c.name == "banned")',
+        "components.all(c, c.name != 'banned')",
+        "!predicate.components.exists(c, c.name == 'banned')",
+    ],
+)
+def test_t23_an_sbom_that_lists_nothing_passes_no_ban(condition):
+    required = wanted("sbom", condition=condition)
+    assert judged(required, sbom("a")).is_allow
+    decision = judged(required, sbom())
+    assert (decision.verdict, decision.reason) == ("deny", "condition")
+    assert decision.summary == (
+        "sbom by scan lists no components, so that it tells nothing of them; if that is right, ask for `count` too"
+    )
+    assert judged(wanted("sbom"), sbom()).is_allow, "that there is one was asked, and there is"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"where": (Where.number("count", ">=0"),)}, {"condition": "count == 0"}, {"condition": "size(components) == 0"}],
+)
+def test_whoever_asks_how_many_components_there_are_may_want_none(asked):
+    assert judged(wanted("sbom", **asked), sbom()).is_allow
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "predicate", "condition", "size"),
+    [
+        ("slsa-provenance", PROVENANCE, None, 'materials.all(m, m.uri.startsWith("pkg:docker/debian@"))', "materials"),
+        ("vsa", "https://slsa.dev/verification_summary/v1", VSA, 'levels.all(l, l == "SLSA_BUILD_LEVEL_3")', "levels"),
+        (
+            "vex",
+            VEX,
+            {"timestamp": "2026-11-01T00:00:00Z", "statements": []},
+            "!statements.exists(s, true)",
+            "statements",
+        ),
+        (
+            "test",
+            "https://in-toto.io/attestation/test-result/v0.1",
+            TESTED,
+            "passedTests.all(t, t == 'x')",
+            "passedTests",
+        ),
+    ],
+)
+def test_t23_a_condition_over_a_list_that_tells_nothing_is_not_met(kind, of, predicate, condition, size):
+    evidence = provenance() if predicate is None else statement(predicate, of=of)
+    decision = judged(wanted(kind, condition=condition), evidence)
+    assert decision.verdict == "deny"
+    assert f"lists no {size}, so that it tells nothing of them" in decision.summary
+    assert judged(wanted(kind, condition=f"{condition} && size({size}) == 0"), evidence).is_allow
+
+
+def test_t23_a_list_that_is_good_when_it_is_empty_stays_so():
+    assert judged(wanted(condition="findings.all(f, f.severity == 'low')"), scan()).is_allow
+    assert judged(wanted("test", condition="failedTests.all(t, false)"), statement(TESTED, of=TEST_TYPE)).is_allow
 
 
 def test_an_error_in_a_condition_and_a_predicate_that_cannot_be_read_are_denies_with_the_sentence():

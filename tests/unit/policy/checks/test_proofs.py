@@ -60,6 +60,14 @@ def test_a_refusal_rests_on_nothing():
     assert (decision.proved_at, decision.rests_on, decision.bases) == (None, (), ())
 
 
+def test_what_passes_though_nobody_was_asked_about_its_revocation_is_asked_first():
+    """`revocation: log` forgives silence, and not that nobody was asked."""
+    urls = ("http://crl.example/1",)
+    assert judged(replace(proof(), unasked=urls)) == Wanted("revocation", urls)
+    assert judged(replace(proof(), unasked=())).is_allow
+    assert not judged(replace(proof(signer="other"), unasked=urls)).is_allow, "what is not used is not asked about"
+
+
 def test_revocation_is_asked_only_where_the_requirement_fails_without_and_once():
     urls = ("http://crl.example/a", "ocsp:http://o.example#1")
     assert judged(proof(), wanted_urls=urls).is_allow

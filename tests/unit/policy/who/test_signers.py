@@ -3,7 +3,7 @@ import pytest
 from proxy.policy.match import TextPattern
 from tests.unit.policy.cases import policy, problems, rule_text
 
-ROOTS = f"trustRoots: {{ corp: {{ file: r.json, sha256: {'9f' * 32} }}, store: {{ certificates: ca.pem }} }}\n"
+ROOTS = f"trustRoots: {{ corp: {{ file: r.json, sha256: {'9f' * 32} }}, store: {{ certificates: ca.pem, timestamps: tsa.pem }} }}\n"
 
 
 def text(fields):
@@ -77,6 +77,14 @@ def test_a_certificate_is_named_by_its_subject_its_san_or_both():
     assert (found.san, found.issuer, found.trust_root) == (None, None, None)
     both = read("x509: store, subject: CN=a, san: release@corp.example")
     assert both.san == TextPattern.glob("release@corp.example")
+
+
+def test_a_certificate_counts_alone_or_with_a_log_and_a_timestamp():
+    alone = read("x509: store, san: a@corp.example")
+    assert (alone.log, alone.timestamp, alone.trust_root) == (None, False, None)
+    logged = read("x509: store, san: a@corp.example, log: required, trustRoot: corp, timestamp: required")
+    assert (logged.log, logged.timestamp, logged.trust_root) == ("required", True, "corp")
+    assert read("x509: store, san: a@corp.example, log: none").log == "none"
 
 
 def test_a_preset_may_have_parameters():
