@@ -2,59 +2,40 @@
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Awaitable, Callable
 
-from proxy.content.store import Body, ContentStore, Partial
+from proxy.content.store import Body, ContentStore
+from proxy.content.unkept.onward import OnwardBody, is_same_file
+from proxy.content.unkept.passing import Passing, hashed
 from proxy.errors import (
     BlobUnknown,
     ContentMismatch,
     PratiqueError,
     StorageError,
-    UpstreamError,
-    UpstreamRefused,
+    UpstreamTimeout,
     UpstreamUnavailable,
 )
 from proxy.events import Event, FillEnded
 from proxy.oci.descriptor import Descriptor
-from proxy.oci.digest import Digest
+from proxy.oci.digest import Digest, Hasher
 from proxy.oci.reference import Repository
-from proxy.upstream.registry import BlobStream, Registry, Upstreams
+from proxy.pipeline.transfer import Fill, Reserved, Transfer
+from proxy.upstream.registry import Registry, Upstreams
 
+# clients.md 1.7: clients wait 30 s for a head; what a fill has not begun by then it goes on with, for who asks again.
+FIRST_SECONDS = 25.0
 # clients.md 4: after a mismatch containerd comes back with a Range; each request is 502 for so long.
 MISMATCH_SECONDS = 30.0
 _LOOKS = 8  # times that a blob may turn out to have ended while it was looked at
-_TRIES = 6  # transfers in a row that brought nothing; progress begins the count anew
-_PAUSE = 0.5  # seconds, doubled with each try in a row, with jitter
-
-
-class Fill:
-    """One growing blob: the task that feeds it, and the partial that its readers follow.
-
-    `started` is done when the first byte may be promised. `partial` stays None where the blob turned out to be stored.
-    """
-
-    def __init__(self, repository: Repository, blob: Descriptor) -> None:
-        self.repository = repository
-        self.blob = blob
-        self.partial: Partial | None = None
-        self.is_elsewhere = False  # another process of this machine fills it
-        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.task: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        if not self.started.done():
-            self.started.set_result(None)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.started.done():
-            self.started.set_exception(error)
-            self.started.exception()  # seen by whoever waits; nobody waiting is no fault
+_UNKEPT = 64  # transfers at once that nobody keeps, of one megabyte each; one more is told to come again
 
 
 class Fills:
-    """`body` is the one way to a blob's bytes. `pause` waits between tries; handed in so that tests need not."""
+    """`body` is the one way to a blob's bytes. `pause` waits between tries; handed in so that tests need not.
+
+    `reserve` finds room for so many bytes before a fill begins, or raises a StorageError; None: there is no budget.
+    """
 
     def __init__(
         self,
@@ -63,20 +44,35 @@ class Fills:
         emit: Callable[[Event], None],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        reserve: Callable[[Digest, int], Awaitable[Reserved]] | None = None,
     ) -> None:
+        self._reserve = reserve
         self._content = content
         self._upstreams = upstreams
         self._emit = emit
         self._pause = pause
         self._fills: dict[Digest, Fill] = {}
+        self._unkept: set[Fill] = set()
         self._mismatched: dict[Digest, tuple[float, str]] = {}
         self._is_closing = False
 
-    async def body(self, repository: Repository, blob: Descriptor) -> tuple[Body, str]:
+    async def body(self, repository: Repository, blob: Descriptor, *, is_kept: bool = False) -> tuple[Body, str]:
         """(a reader, hit | miss | coalesced). Who calls it has been admitted; who takes the reader closes it.
 
-        Raise ContentMismatch for half a minute after a mismatch, BlobUnknown, an UpstreamError or StorageError.
+        Where the disk cannot take it, it streams through, proved and unkept, one transfer a reader; not with `is_kept`.
+        Raise ContentMismatch for half a minute after a mismatch, BlobUnknown, an UpstreamError (UpstreamTimeout where the
+        upstream did not begin in 25 s) or StorageError.
         """
+        deadline = asyncio.get_running_loop().time() + FIRST_SECONDS
+        try:
+            return await self._stored(repository, blob, deadline)
+        except StorageError as error:
+            if is_kept or error.trouble is None:
+                raise
+        return await self._pass(repository, blob, Hasher(blob.digest), deadline), "miss"
+
+    async def _stored(self, repository: Repository, blob: Descriptor, deadline: float) -> tuple[Body, str]:
+        """A reader of what is stored, or is being stored."""
         for _ in range(_LOOKS):
             self.refuse_mismatched(blob.digest)
             fill = self._fills.get(blob.digest)
@@ -90,21 +86,54 @@ class Fills:
                 fill = self._start(repository, blob)
                 outcome = "miss"
             try:
-                await asyncio.shield(fill.started)
+                await _begun(fill, deadline)
             except PratiqueError:
-                if fill.repository == repository:
+                if fill.repository == repository or not fill.started.done():
                     raise
                 await self._end(fill)  # another repository's upstream failed: ask our own
                 continue
             body = self._follow(fill)
             if body is not None:
-                return _sized(body, blob), outcome
+                return OnwardBody(_sized(body, blob), self._onward(repository, blob)), outcome
             await self._end(fill)
         raise StorageError("the blob comes and goes; see who else writes to the content directory", retry_after=1)
 
+    def _onward(self, repository: Repository, blob: Descriptor) -> Callable[[Body, StorageError], Awaitable[Body]]:
+        """For a reader whose fill ended under it: by our disk, or with the process that filled."""
+
+        async def onward(reader: Body, error: StorageError) -> Body:
+            deadline = asyncio.get_running_loop().time() + FIRST_SECONDS
+            if error.trouble is not None:
+                return await self._pass(repository, blob, await hashed(reader, reader.released), deadline)
+            again, _ = await self._stored(repository, blob, deadline)
+            if is_same_file(again, reader):  # taken up by somebody else, every byte of it hashed again
+                return again
+            again.close()
+            raise error
+
+        return onward
+
+    async def _pass(self, repository: Repository, blob: Descriptor, had: Hasher, deadline: float) -> Body:
+        """A transfer of its own for one reader, who `had` its beginning; it ends with its reader."""
+        if len(self._unkept) >= _UNKEPT:
+            raise StorageError("nothing can be stored, and too many transfers pass by; ask again", retry_after=5)
+        registry = self._require_open(repository)
+        fill = Fill(repository, blob)
+        fill.partial = passing = Passing(blob.digest, blob.size, hasher=had)
+        body = passing.follow()
+        self._unkept.add(fill)
+        fill.task = asyncio.create_task(self._run(Transfer(registry, repository, fill, self._pause)))
+        passing.left = fill.task.cancel
+        try:
+            await _begun(fill, deadline)
+        except BaseException:
+            body.close()
+            raise
+        return body
+
     @property
     def is_busy(self) -> bool:
-        return bool(self._fills)
+        return bool(self._fills or self._unkept)
 
     def _follow(self, fill: Fill) -> Body | None:
         """A reader of the growing file; None where it ended meanwhile, and is stored or mismatched by now."""
@@ -124,15 +153,18 @@ class Fills:
             await asyncio.wait({fill.task})
 
     def _start(self, repository: Repository, blob: Descriptor) -> Fill:
-        if self._is_closing:
-            raise UpstreamUnavailable("the proxy is stopping; ask again", retry_after=5)
-        registry = self._upstreams.registry(repository.upstream)
+        registry = self._require_open(repository)
         fill = Fill(repository, blob)
         self._fills[blob.digest] = fill
         fill.task = asyncio.create_task(self._run(Transfer(registry, repository, fill, self._pause)))
         return fill
 
-    async def _run(self, transfer: "Transfer") -> None:
+    def _require_open(self, repository: Repository) -> Registry:
+        if self._is_closing:
+            raise UpstreamUnavailable("the proxy is stopping; ask again", retry_after=5)
+        return self._upstreams.registry(repository.upstream)
+
+    async def _run(self, transfer: Transfer) -> None:
         fill = transfer.fill
         began = time.monotonic()
         outcome = "failed"
@@ -143,29 +175,41 @@ class Fills:
             await self._give_up(fill, UpstreamUnavailable("the proxy is stopping; ask again", retry_after=5))
         except ContentMismatch as error:
             outcome = "mismatch"
-            self._note_mismatch(fill.blob.digest, error.message)
+            if not transfer.inherited:  # else a disk may have spoilt what stood there: the next who asks begins anew
+                self._note_mismatch(fill.blob.digest, error.message)
             await self._give_up(fill, error, keep=False)
         except PratiqueError as error:
+            outcome = "unkept" if isinstance(error, StorageError) and error.trouble else "failed"
             await self._give_up(fill, error, keep=not isinstance(error, BlobUnknown))
         except Exception as error:  # noqa: BLE001 a defect of ours must not leave readers waiting (T35)
             await self._give_up(fill, UpstreamUnavailable(f"the transfer failed here: {type(error).__name__}"))
         finally:
-            self._fills.pop(fill.blob.digest, None)
+            self._forget(fill)
+            if transfer.reserved is not None:
+                asyncio.get_running_loop().run_in_executor(None, transfer.reserved.release)
             seconds = time.monotonic() - began
             self._emit(FillEnded(fill.blob.digest, outcome, transfer.received, seconds, transfer.resumed))
 
-    async def _fill(self, transfer: "Transfer") -> str:
+    def _forget(self, fill: Fill) -> None:
+        self._unkept.discard(fill)
+        if self._fills.get(fill.blob.digest) is fill:
+            del self._fills[fill.blob.digest]
+
+    async def _fill(self, transfer: Transfer) -> str:
         fill = transfer.fill
-        partial = await self._content.partial(fill.blob.digest, fill.blob.size)
+        if fill.partial is None and self._reserve is not None:
+            transfer.reserved = await self._reserve(fill.blob.digest, fill.blob.size)
+        partial = fill.partial or await self._content.partial(fill.blob.digest, fill.blob.size)
         if partial is None:  # another process of this machine fills it, or it was stored while we looked
             fill.is_elsewhere = await self._content.size(fill.blob.digest) is None
             fill.begin()
             return "stopped"
         fill.partial = partial
+        transfer.inherited = partial.received
         await transfer.run()
         fill.begin()
         await partial.commit()
-        return "stored"
+        return "unkept" if fill in self._unkept else "stored"
 
     async def _give_up(self, fill: Fill, error: PratiqueError, *, keep: bool = True) -> None:
         try:
@@ -197,85 +241,21 @@ class Fills:
     async def close(self) -> None:
         """Stop every transfer; what was received is kept, to be taken up again."""
         self._is_closing = True
-        tasks = [fill.task for fill in self._fills.values() if fill.task]
+        tasks = [fill.task for fill in (*self._fills.values(), *self._unkept) if fill.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Transfer:
-    """From one upstream into one partial: taken up again where it broke, given up after tries that bring nothing."""
-
-    def __init__(
-        self, registry: Registry, repository: Repository, fill: Fill, pause: Callable[[float], Awaitable[None]]
-    ) -> None:
-        self.fill = fill
-        self.received = 0
-        self.resumed = 0
-        self._registry = registry
-        self._repository = repository
-        self._pause = pause
-        self._validator: str | None = None
-
-    @property
-    def _partial(self) -> Partial:
-        assert self.fill.partial is not None, "a transfer runs into a partial"
-        return self.fill.partial
-
-    async def run(self) -> None:
-        """Bring every byte or raise; a try that made progress earns the next ones."""
-        tries = 0
-        while self._partial.received < self._partial.size:
-            before = self._partial.received
-            try:
-                await self._once()
-                self._require_all()
-            except UpstreamError as error:
-                tries = 1 if self._partial.received > before else tries + 1
-                if tries >= _TRIES or not self.fill.started.done() or isinstance(error, UpstreamRefused):
-                    raise
-                self.resumed += 1
-                wait = error.retry_after or _PAUSE * 2**tries * (0.5 + random.random())  # noqa: S311 jitter
-                await self._pause(wait)
-
-    def _require_all(self) -> None:
-        if self._partial.received < self._partial.size:
-            raise UpstreamUnavailable(
-                f"{self._repository.upstream} sent {self._partial.received} of {self._partial.size} bytes of a blob"
-            )
-
-    async def _once(self) -> None:
-        partial = self._partial
-        async with self._registry.blob(
-            self._repository, partial.digest, start=partial.received, validator=self._validator
-        ) as stream:
-            self._require_size(stream)
-            self._validator = stream.validator
-            self.fill.begin()
-            await self._pour(stream)
-
-    def _require_size(self, stream: BlobStream) -> None:
-        partial = self._partial
-        if stream.size is not None and stream.size != partial.size:
-            raise ContentMismatch(
-                f"{self._repository.upstream} offers {stream.size} bytes for {partial.digest}, "
-                f"the manifest says {partial.size}; the publisher or the registry is wrong"
-            )
-        if stream.start > partial.received:
-            raise ContentMismatch(f"{self._repository.upstream} left out a part of {partial.digest}")
-
-    async def _pour(self, stream: BlobStream) -> None:
-        """A write returns once it is queued, so that the next chunk arrives meanwhile.
-
-        An upstream that ignored the Range sends what we have: skipped.
-        """
-        skip = self._partial.received - stream.start
-        async for chunk in stream.chunks:
-            self.received += len(chunk)
-            fresh = chunk[skip:] if skip < len(chunk) else b""
-            skip = max(0, skip - len(chunk))
-            if fresh:
-                await self._partial.write(fresh)
+async def _begun(fill: Fill, deadline: float) -> None:
+    """Wait for the first byte to be promised. Raise why it will not be, UpstreamTimeout at the deadline."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            await asyncio.shield(fill.started)
+    except TimeoutError:
+        raise UpstreamTimeout(
+            f"{fill.repository.upstream} did not begin to send {fill.blob.digest} yet; ask again", retry_after=1
+        ) from None
 
 
 def _sized(body: Body, blob: Descriptor) -> Body:

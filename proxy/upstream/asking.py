@@ -1,11 +1,11 @@
 """A question to one upstream until it is answered: logged in, asked again where that may help, never before its time.
 
-An answer's status is the caller's to read, but for 429, which every later question to this upstream then respects.
+An answer's status is the caller's to read, but for 429, which later questions of the same account then respect (`turns`).
+From the question to the answer's head no more passes than a client waits for it, log-ins, redirects and tries included.
 """
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,13 +13,15 @@ from typing import Protocol
 
 from yarl import URL
 
-from proxy.errors import UpstreamRefused, UpstreamThrottled, UpstreamUnavailable
+from proxy.errors import UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
 from proxy.oci.reference import Repository
-from proxy.upstream.answers import PATIENCE, THROTTLED
-from proxy.upstream.documents import read, refusal
+from proxy.upstream.exchange.answer import Answer
+from proxy.upstream.exchange.answers import PATIENCE, THROTTLED
+from proxy.upstream.exchange.documents import read, refusal
+from proxy.upstream.exchange.wire import REDIRECTS, Wire
 from proxy.upstream.link import next_page
-from proxy.upstream.retry import TRIES, Budget, NotBefore, pause
-from proxy.upstream.wire import REDIRECTS, Answer, Wire
+from proxy.upstream.restraint.retry import TRIES, Budget, pause
+from proxy.upstream.turns import Turns
 
 MAX_PAGES = 300
 _CHALLENGES = 2  # one to learn how to log in, one for a token or password that is no longer good
@@ -35,6 +37,7 @@ class Question:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     follow: frozenset[int] = REDIRECTS
+    is_large: bool = False  # so many bytes that a connection of its own is worth it
 
 
 class Login(Protocol):
@@ -44,11 +47,13 @@ class Login(Protocol):
 
     async def header(self, name: str) -> str | None: ...
 
+    def account(self, name: str) -> str | None: ...
+
     def challenged(self, name: str, headers: Iterable[str], *, sent: str | None) -> None: ...
 
 
 class Asking:
-    """All questions to one upstream. `wait` is handed in so that tests need not."""
+    """All questions to one upstream. `seconds`: until an answer's head. `wait` is handed in so that tests need not."""
 
     def __init__(
         self,
@@ -56,15 +61,16 @@ class Asking:
         *,
         wire: Wire,
         authorizer: Login,
-        clock: Callable[[], float] = time.monotonic,
+        turns: Turns,
+        seconds: float,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._upstream = upstream
         self._wire = wire
         self._authorizer = authorizer
-        self._clock = clock
+        self._turns = turns
+        self._seconds = seconds
         self._wait = wait
-        self._not_before = NotBefore(upstream)
         self._budget = Budget()
 
     def question(self, what: str, repository: Repository, path: str, **headers: str) -> Question:
@@ -77,7 +83,12 @@ class Asking:
         """Yield the answer, open; leaving ends it. Raise an UpstreamError where there is none."""
         async with AsyncExitStack() as stack:
             self._budget.earn()
-            yield await self._obtain(stack, question)
+            try:
+                async with asyncio.timeout(self._seconds):
+                    answer = await self._obtain(stack, question)
+            except TimeoutError:
+                raise UpstreamTimeout(f"{self._upstream} did not answer in time", retry_after=PATIENCE) from None
+            yield answer
 
     async def pages(self, question: Question, *, under: str = "/v2/") -> AsyncGenerator[Answer, None]:
         """Yield each page's answer; a Link is followed within the origin that answered, `under` a path, and never twice."""
@@ -108,12 +119,8 @@ class Asking:
     async def _obtain(self, stack: AsyncExitStack, question: Question) -> Answer:
         tries = challenges = 0
         while True:
-            self._not_before.require(now=self._clock())
             try:
                 answer, sent = await self._once(stack, question)
-            except UpstreamThrottled as error:
-                self._not_before.hold(error.retry_after or PATIENCE, now=self._clock())
-                raise
             except UpstreamUnavailable:
                 tries += 1
                 if not self._may_retry(tries):
@@ -132,19 +139,23 @@ class Asking:
             await self._wait(pause(tries, jitter=random.random()))  # noqa: S311 jitter keeps no secret
 
     async def _once(self, stack: AsyncExitStack, question: Question) -> tuple[Answer, str | None]:
-        sent = await self._authorizer.header(question.repository.name)
-        answer = await stack.enter_async_context(
-            self._wire.ask(
-                question.what,
-                question.url,
-                method=question.method,
-                headers=question.headers,
-                authorization=sent,
-                follow=question.follow,
+        account = self._authorizer.account(question.repository.name)
+        async with self._turns.take(question.what, account=account, method=question.method):
+            sent = await self._authorizer.header(question.repository.name)
+            answer = await stack.enter_async_context(
+                self._wire.ask(
+                    question.what,
+                    question.url,
+                    method=question.method,
+                    headers=question.headers,
+                    authorization=sent,
+                    follow=question.follow,
+                    is_large=question.is_large,
+                )
             )
-        )
-        if answer.status == THROTTLED:
-            await self.require(answer, question, set())
+            if answer.status == THROTTLED:
+                await self.require(answer, question, set())
+        self._turns.note(answer.quota, account=account)
         return answer, sent
 
     def _may_retry(self, tries: int) -> bool:

@@ -20,13 +20,15 @@ from proxy.oci import mediatype
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
 from proxy.oci.strictjson import parse as parse_json
-from proxy.upstream.answers import ABSENT, credentials_refused
 from proxy.upstream.asking import Asking, Question
-from proxy.upstream.credentials import Credentials
-from proxy.upstream.guard import Lookup, system_lookup
+from proxy.upstream.exchange.answer import Answer
+from proxy.upstream.exchange.answers import ABSENT, credentials_refused
+from proxy.upstream.exchange.guard import Lookup, system_lookup
+from proxy.upstream.exchange.tls import Tls
+from proxy.upstream.exchange.wire import Limits, Wire
+from proxy.upstream.login.credentials import Credentials
 from proxy.upstream.settings import UpstreamSettings
-from proxy.upstream.tls import Tls
-from proxy.upstream.wire import Answer, Limits, Wire
+from proxy.upstream.turns import Turns
 
 # github.com's own, and those of tenants with data residency.
 _HOSTS = re.compile(r"api\.github\.com|api\.[a-z0-9-]{1,63}\.ghe\.com")
@@ -90,6 +92,9 @@ class TokenLogin:
     def has_credentials(self, name: str) -> bool:
         return self._credentials.of(name) is not None
 
+    def account(self, name: str) -> str | None:
+        return self._credentials.username(name)
+
     async def header(self, name: str) -> str | None:
         credential = self._credentials.of(name)
         return None if credential is None else f"Bearer {credential.password}"
@@ -117,9 +122,11 @@ class Attestations:
     ) -> None:
         """Open nothing yet. Raise ConfigError for a bad TLS file."""
         self.name = name
-        self._wire = Wire(name, settings, emit=emit, limits=limits or Limits(), tls=Tls(name, settings), lookup=lookup)
+        limits, tls = limits or Limits(), Tls(name, settings)
+        self._wire = Wire(name, settings, emit=emit, limits=limits, tls=tls, lookup=lookup, clock=clock)
         login = TokenLogin(name, Credentials(name, settings.credentials))
-        self._asking = Asking(name, wire=self._wire, authorizer=login, clock=clock, wait=wait)
+        turns = Turns(name, emit=emit, clock=clock, counts_gets=False)
+        self._asking = Asking(name, wire=self._wire, authorizer=login, turns=turns, seconds=limits.answer, wait=wait)
 
     async def bundles(self, source: Repository, subject: Digest) -> Bundles:
         """Everything that `source` (`repos/<owner>/<name>`, `orgs/<name>`, `users/<name>`) holds for this digest.

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from proxy.errors import ManifestInvalid, NotAllowed, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
-from proxy.upstream.answers import PATIENCE, THROTTLED
-from proxy.upstream.documents import read
-from proxy.upstream.guard import Lookup, system_lookup
+from proxy.upstream.exchange.answers import PATIENCE, THROTTLED
+from proxy.upstream.exchange.documents import read
+from proxy.upstream.exchange.guard import Lookup, system_lookup
+from proxy.upstream.exchange.tls import Tls
+from proxy.upstream.exchange.wire import Emit, Limits, Wire
 from proxy.upstream.settings import UpstreamSettings
-from proxy.upstream.tls import Tls
-from proxy.upstream.wire import Emit, Limits, Wire
 
 _ABSENT = frozenset({403, 404, 410})
 _WIRES = 64  # origins with open connections; a site names a handful of hosts, each with any port

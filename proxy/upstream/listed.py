@@ -13,10 +13,11 @@ from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import MAX_MANIFEST
 from proxy.oci.reference import EvidenceTag, Repository, Tag
-from proxy.upstream.answers import ABSENT
 from proxy.upstream.asking import Asking
+from proxy.upstream.exchange.answer import Answer
+from proxy.upstream.exchange.answers import ABSENT
+from proxy.upstream.exchange.wire import REDIRECTS
 from proxy.upstream.link import next_page
-from proxy.upstream.wire import REDIRECTS, Answer
 
 MAX_LISTED = 20_000  # twice the flood that must not matter (T50)
 # These say that there is no referrers API; any other failure says nothing.

@@ -27,19 +27,22 @@ from proxy.oci.reference import Reference, Repository, Tag
 from proxy.oci.referrers import merge
 from proxy.oci.strictjson import parse as parse_json
 from proxy.upstream import listed
-from proxy.upstream.answers import ABSENT
 from proxy.upstream.asking import Asking, Question
 from proxy.upstream.attestations import Attestations, is_attestation_api
-from proxy.upstream.auth import Authorizer
-from proxy.upstream.guard import Lookup, system_lookup
+from proxy.upstream.exchange.answers import ABSENT
+from proxy.upstream.exchange.guard import Lookup, system_lookup
+from proxy.upstream.exchange.stream import BlobStream, is_useless, opened
+from proxy.upstream.exchange.tls import Tls
+from proxy.upstream.exchange.wire import Limits, Wire
+from proxy.upstream.login.auth import Authorizer
 from proxy.upstream.settings import UpstreamSettings
-from proxy.upstream.stream import BlobStream, opened, strong
-from proxy.upstream.tls import Tls
-from proxy.upstream.wire import Limits, Wire
+from proxy.upstream.turns import Turns
 
 __all__ = ["BlobStream", "Fetched", "Limits", "Registry", "Upstreams"]
 
 MAX_TAGS = 10_000
+# Bytes for which a connection of its own is worth its two or three round trips (docs/adr/0005).
+LARGE = 8 * 1024 * 1024
 _TAGS_A_PAGE = 1000
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -71,11 +74,15 @@ class Registry:
         """Open nothing yet: an upstream that is down does not matter here. Raise ConfigError for a bad TLS file."""
         self.name = name
         limits = limits or Limits()
-        self._wire = Wire(name, settings, emit=emit, limits=limits, tls=Tls(name, settings), lookup=lookup)
+        tls = Tls(name, settings)
+        self._wire = Wire(name, settings, emit=emit, limits=limits, tls=tls, lookup=lookup, clock=clock)
         self._authorizer = Authorizer(name, settings, wire=self._wire, clock=clock)
-        self._asking = Asking(name, wire=self._wire, authorizer=self._authorizer, clock=clock, wait=wait)
-        self._transfers = asyncio.Semaphore(limits.blobs)
         self._counts_gets = settings.counts_manifest_gets(name)
+        turns = Turns(name, emit=emit, clock=clock, counts_gets=self._counts_gets)
+        self._asking = Asking(
+            name, wire=self._wire, authorizer=self._authorizer, turns=turns, seconds=limits.answer, wait=wait
+        )
+        self._transfers = asyncio.Semaphore(limits.blobs)
         self._lacks_listing = False  # it had no referrers API when it was last asked
 
     async def manifest(self, repository: Repository, reference: Reference, *, is_guess: bool = False) -> Fetched:
@@ -110,19 +117,19 @@ class Registry:
 
     @asynccontextmanager
     async def blob(
-        self, repository: Repository, digest: Digest, *, start: int = 0, validator: str | None = None
+        self, repository: Repository, digest: Digest, *, size: int = 0, start: int = 0, validator: str | None = None
     ) -> AsyncIterator[BlobStream]:
         """Yield the blob from `start`, or from 0 where the upstream cannot or it changed. Raise BlobUnknown.
 
-        `validator` is that of an earlier stream of the same blob (RFC 9110 13.1.5).
+        `size` is what its manifest says; `validator` is that of an earlier stream of the same blob (RFC 9110 13.1.5).
         """
         async with self._transfers, AsyncExitStack() as stack:
-            question = self._part(repository, digest, start, validator)
+            is_large = size - start >= LARGE
+            question = replace(self._part(repository, digest, start, validator), is_large=is_large)
             answer = await stack.enter_async_context(self._asking.answer(question))
-            is_changed = answer.status == 206 and validator and strong(answer.headers.get("ETag")) != validator
-            if start and (answer.status == 416 or is_changed):
+            if start and is_useless(answer, start=start, validator=validator):
                 await stack.aclose()
-                start, question = 0, self._part(repository, digest, 0, None)
+                start, question = 0, replace(self._part(repository, digest, 0, None), is_large=is_large)
                 answer = await stack.enter_async_context(self._asking.answer(question))
             if answer.status in ABSENT:
                 raise BlobUnknown(f"{repository} has no blob {digest}")

@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
-from proxy.upstream.answers import failure, realm_refused
+from proxy.upstream.exchange.answers import failure, realm_refused
 
 
 def told(status, *, is_elsewhere=False, has_credentials=False):

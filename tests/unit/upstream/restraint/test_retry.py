@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import UpstreamThrottled
-from proxy.upstream.retry import LONGEST, Budget, NotBefore, pause, seconds_asked
+from proxy.upstream.restraint.retry import LONGEST, Budget, pause, seconds_asked
 
 
 @pytest.mark.parametrize(
@@ -46,14 +45,3 @@ def test_the_budget_runs_out_and_is_earned_again():
     assert not budget.spend()
     budget.earn()
     assert budget.spend()
-
-
-def test_nothing_is_asked_before_the_time_that_the_upstream_gave():
-    not_before = NotBefore("docker.io")
-    not_before.require(now=0.0)
-    not_before.hold(30, now=10.0)
-    not_before.hold(5, now=10.0)
-    with pytest.raises(UpstreamThrottled, match=r"docker\.io") as error:
-        not_before.require(now=15.5)
-    assert error.value.retry_after == 25
-    not_before.require(now=40.0)

@@ -49,10 +49,17 @@ class Credentials:
 
         Raise UpstreamRefused where the password cannot be read and never could.
         """
-        entry = next((each for each in self._entries if matches(each.match, name)), None)
+        entry = self._entry(name)
         if entry is None or entry.username is None or entry.password_file is None:
             return None
         return Credential(entry.username, self._password(entry.password_file, again=again))
+
+    def username(self, name: str) -> str | None:
+        entry = self._entry(name)
+        return entry.username if entry else None
+
+    def _entry(self, name: str) -> CredentialSettings | None:
+        return next((each for each in self._entries if matches(each.match, name)), None)
 
     def _password(self, path: Path, *, again: bool) -> str:
         known = self._passwords.get(path)

@@ -16,11 +16,12 @@ from yarl import URL
 from proxy.errors import ManifestInvalid, UpstreamRefused
 from proxy.oci.challenge import Challenge, parse
 from proxy.oci.strictjson import parse as parse_json
-from proxy.upstream.answers import credentials_refused, realm_refused
-from proxy.upstream.credentials import Credential, Credentials
-from proxy.upstream.documents import read, refusal
+from proxy.upstream.exchange.answer import Answer
+from proxy.upstream.exchange.answers import credentials_refused, realm_refused
+from proxy.upstream.exchange.documents import read, refusal
+from proxy.upstream.exchange.wire import Wire
+from proxy.upstream.login.credentials import Credential, Credentials
 from proxy.upstream.settings import UpstreamSettings
-from proxy.upstream.wire import Answer, Wire
 
 _DEFAULT_LIFE = 60  # seconds; distribution's token specification, "expires_in"
 _LONGEST_LIFE = 24 * 3600
@@ -65,6 +66,10 @@ class Authorizer:
 
     def has_credentials(self, name: str) -> bool:
         return self._credentials.of(name) is not None
+
+    def account(self, name: str) -> str | None:
+        """Whose rate a question about this repository counts against; None is nobody in particular."""
+        return self._credentials.username(name)
 
     async def header(self, name: str) -> str | None:
         """Return what to send for this repository, as far as earlier challenges tell; raise an UpstreamError."""

@@ -1,5 +1,6 @@
 """The edge of this room: what aiohttp and the system raise becomes an UpstreamError. A signed URL never becomes a message."""
 
+import http.client
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from proxy.errors import UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
-from proxy.upstream.answers import PATIENCE
+from proxy.upstream.exchange.answers import PATIENCE
 
 
 @contextmanager
@@ -29,14 +30,18 @@ def translated(upstream: str, url: URL) -> Iterator[None]:
             detail=_told(error),
             retry_after=PATIENCE,
         ) from error
-    except (aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError) as error:
+    except ConnectionError as error:  # before what is no HTTP: to the standard library a connection that ends is both
+        raise _broken(where, error) from error
+    except (aiohttp.ClientResponseError, aiohttp.InvalidURL, http.client.HTTPException, ValueError) as error:
         raise UpstreamRefused(
             f"{where} answered what is not HTTP as registries speak it", detail=_told(error)
         ) from error
     except (aiohttp.ClientError, OSError) as error:
-        raise UpstreamUnavailable(
-            f"{where} cannot be reached, or broke off", detail=_told(error), retry_after=PATIENCE
-        ) from error
+        raise _broken(where, error) from error
+
+
+def _broken(where: str, error: BaseException) -> UpstreamUnavailable:
+    return UpstreamUnavailable(f"{where} cannot be reached, or broke off", detail=_told(error), retry_after=PATIENCE)
 
 
 def _told(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import pytest
 from yarl import URL
 
 from proxy.errors import UpstreamRefused
-from proxy.upstream.guard import Guard, GuardedResolver, is_public
+from proxy.upstream.exchange.guard import Guard, GuardedResolver, is_public
 
 PRIVATE = [
     "127.0.0.1",

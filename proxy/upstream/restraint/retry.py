@@ -7,8 +7,6 @@ time fails at once, so that a fleet of nodes does not use up what is left (deman
 import math
 from email.utils import parsedate_to_datetime
 
-from proxy.errors import UpstreamThrottled
-
 TRIES = 3  # the first, and two more
 _PAUSE = 0.1  # seconds, doubled with each try
 LONGEST = 300  # seconds; a registry that asks for more is asked again then
@@ -48,24 +46,3 @@ class Budget:
             return False
         self._left -= 1
         return True
-
-
-class NotBefore:
-    """The time before which one upstream does not want to be asked."""
-
-    def __init__(self, upstream: str) -> None:
-        self._upstream = upstream
-        self._until = -math.inf
-
-    def hold(self, seconds: int, *, now: float) -> None:
-        self._until = max(self._until, now + seconds)
-
-    def require(self, *, now: float) -> None:
-        """Raise UpstreamThrottled while it is too early."""
-        if now < self._until:
-            raise self.error(math.ceil(self._until - now))
-
-    def error(self, seconds: int) -> UpstreamThrottled:
-        return UpstreamThrottled(
-            f"{self._upstream} limits the rate of our requests; ask again in {seconds} s", retry_after=seconds
-        )

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.upstream.stream import strong
+from proxy.upstream.exchange.stream import strong
 
 
 @pytest.mark.parametrize(

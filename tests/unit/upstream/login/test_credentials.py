@@ -3,7 +3,7 @@ import os
 import pytest
 
 from proxy.errors import UpstreamRefused
-from proxy.upstream.credentials import Credential, Credentials, matches
+from proxy.upstream.login.credentials import Credential, Credentials, matches
 from proxy.upstream.settings import CredentialSettings
 
 

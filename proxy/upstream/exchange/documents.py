@@ -5,9 +5,10 @@ import time
 
 from proxy.errors import ManifestInvalid, UpstreamError, UpstreamTimeout
 from proxy.oci import errorbody
-from proxy.upstream.answers import PATIENCE, THROTTLED, failure
-from proxy.upstream.retry import NotBefore, seconds_asked
-from proxy.upstream.wire import Answer
+from proxy.upstream.exchange.answer import Answer
+from proxy.upstream.exchange.answers import PATIENCE, THROTTLED, failure
+from proxy.upstream.restraint.retry import seconds_asked
+from proxy.upstream.restraint.throttle import throttled
 
 _SAID_LIMIT = 64 * 1024
 _SAID_SECONDS = 2.0
@@ -43,7 +44,7 @@ async def refusal(answer: Answer, *, has_credentials: bool) -> UpstreamError:
         default=_THROTTLED_FOR if answer.status == THROTTLED else PATIENCE,
     )
     if answer.status == THROTTLED:
-        return NotBefore(answer.upstream).error(wait)
+        return throttled(answer.upstream, wait)
     return failure(
         upstream=answer.upstream,
         host=answer.url.host or "",

@@ -1,0 +1,1 @@
+"""When an upstream is not asked, or not yet. Pure: time and chance are handed in."""
