@@ -2,54 +2,72 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
 from proxy import __version__
 from proxy.bootstrap.assembly import FILLS_AHEAD, Pipeline, build_pipeline
+from proxy.bootstrap.background import Background, flush, sample_lag
+from proxy.bootstrap.care import Care
 from proxy.bootstrap.directory import data_directory
+from proxy.bootstrap.keeping import Keeping, build_keeping, tags_of
+from proxy.bootstrap.moments import last_lived, watch_clock
+from proxy.bootstrap.others import Others, forget
+from proxy.bootstrap.place import Place
+from proxy.bootstrap.recovery import recover_pins
 from proxy.config.layout import Config
 from proxy.config.policy import LoadedPolicy, load_policy, renewed
 from proxy.content.filesystem import FilesystemStore
-from proxy.content.store import ContentStore
+from proxy.content.keeping.budget import Standing
 from proxy.errors import ConfigError, StorageError
-from proxy.events import ContentRotted, Event, PinMoved, PolicyLoaded, StateLost
-from proxy.observe import audit as audits
+from proxy.events import Answered, ContentRotted, Event, PinMoved, PolicyLoaded, StorageChanged
 from proxy.observe.audit import Audit
-from proxy.observe.logs import log_event, say
+from proxy.observe.logs import log_event
 from proxy.observe.metrics import Metrics, RootTimes
 from proxy.oci.digest import Digest
-from proxy.oci.reference import Repository, Tag
+from proxy.oci.reference import Repository
 from proxy.pipeline.clock import Clock, SystemClock
 from proxy.pipeline.court.refreshing import Believed, Refresher
+from proxy.pipeline.keeping.holdings import Name
 from proxy.state.sqlite import SqliteStore
 from proxy.state.store import StateStore
 from proxy.trust.held import HeldRoots
-from proxy.trust.horizon import lifetime
+from proxy.trust.horizon import lifetime, store_end
 from proxy.upstream.fetcher import Fetcher
 from proxy.upstream.registry import Limits, Upstreams
 from proxy.web.app import Front
-
-_LAG_SECONDS = 0.5  # how often the loop's lag is sampled
-_MEASURE_SECONDS = 60.0  # how often the content directory is counted
-_FLUSH_SECONDS = 1.0  # how long the audit may be behind the disk
+from proxy.web.connections.crowd import Crowd
+from proxy.web.connections.descriptors import holdable
 
 
 class Proxy:
-    """A running proxy. `start` returns when it answers; `stop` drains. One for each data directory."""
+    """A running proxy. `start` returns when it answers; `stop` drains. One for each data directory.
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, fills_ahead: int = FILLS_AHEAD) -> None:
+    With a `place` it is one of several workers, whose supervisor holds the directory and says who leads.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        fills_ahead: int = FILLS_AHEAD,
+        place: Place | None = None,
+    ) -> None:
         self.config = config
+        self._place = place
+        self._leads = False
         self._clock = clock or SystemClock()
         self._fills_ahead = fills_ahead
         self.metrics = Metrics(upstreams=frozenset(config.upstreams), version=__version__)
         self.audit = Audit(config.audit_folder)
+        self.care: Care
+        self.keeping: Keeping
         self.pipeline: Pipeline
         self.front: Front
         self.refresher: Refresher
         self._held = HeldRoots(config.trust_folder)
         self._loaded: LoadedPolicy
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._stack = contextlib.AsyncExitStack()
         self._is_ready = False
 
@@ -67,76 +85,159 @@ class Proxy:
             raise
 
     async def _start(self) -> None:
-        config = self.config
-        self._stack.enter_context(data_directory(config.data))
-        loaded = load_with_held(config, self._held, self._clock)
-        self._loaded = loaded
-        state = await SqliteStore.open(config.state_file)
-        self._stack.push_async_callback(state.close)
-        content = FilesystemStore(
-            config.content_folder, rotted=lambda digest, what: self.emit(ContentRotted(digest, what))
+        """Each thing is put away in the opposite order, whatever fails after it."""
+        if self._place is None:
+            self._stack.enter_context(data_directory(self.config.data))
+        self._loaded = self._place.loaded if self._place else load_with_held(self.config, self._held, self._clock)
+        self._clock.lived(last_lived(self.config))
+        state = await self._open_state()
+        content = await self._open_content()
+        await self._assemble(state, content)
+        self._clock.seen(await self.pipeline.decisions.newest_proved())
+        if self._place is None:
+            self.emit(loaded_event(self._loaded))
+        await recover_pins(
+            self.pipeline.pins,
+            state,
+            content,
+            audit_folder=self.config.audit_folder,
+            emit=self.emit,
         )
+        await self._open_door()
+        self._is_ready = True
+        self._begin(state)
+        if self._place is None:
+            self.lead()
+
+    async def _open_state(self) -> SqliteStore:
+        state = await SqliteStore.open(self.config.state_file, clock=lambda: self._clock.now().timestamp())
+        self._stack.push_async_callback(state.close)
+        return state
+
+    async def _open_content(self) -> FilesystemStore:
+        content = FilesystemStore(
+            self.config.content_folder,
+            rotted=lambda digest, what: self.emit(ContentRotted(digest, what)),
+            changed=lambda state, message: self.emit(StorageChanged(state, message)),
+        )
+        self.care = Care(content, self.config.content.scrub, self.emit)
         await content.tidy()
         self._stack.callback(content.close)
+        return content
+
+    async def _assemble(self, state: SqliteStore, content: FilesystemStore) -> None:
+        """The rooms, and what ends with each of them."""
+        config = self.config
         upstreams = Upstreams(
             config.upstreams,
             default=config.default_upstream,
             emit=self.emit,
             limits=Limits(stall=config.limits.stall_seconds),
         )
-        self._stack.push_async_callback(upstreams.close)
         fetcher = Fetcher(config.upstreams, emit=self.emit)
-        self._stack.push_async_callback(fetcher.close)
-        self._stack.push_async_callback(self._close_audit)
+        for close in (upstreams.close, fetcher.close, self._close_audit):
+            self._stack.push_async_callback(close)
+        self.keeping = self._keep(state)
         self.pipeline = build_pipeline(
             config,
-            loaded,
+            self._loaded,
             content=content,
             state=state,
             upstreams=upstreams,
             emit=self.emit,
             moved=self._moved,
+            ending=self.metrics.set_ending,
             clock=self._clock,
             fills_ahead=self._fills_ahead,
             fetcher=fetcher,
             keeps_cases=True,
+            shared=config.run_folder if self._place else None,
+            keeping=self.keeping,
         )
         self.refresher = Refresher(self._believed, self._held, fetcher, self._clock, self.emit, renew=self._renew_trust)
         self.metrics.watch_roots(self._root_times)
-        self.emit(PolicyLoaded("loaded", len(loaded.policy.rules), _said(loaded)))
-        await self._recover_pins(state, content)
-        self._stack.push_async_callback(self.pipeline.rooms.fills.close)
-        self._stack.push_async_callback(self.pipeline.bench.close)
-        if self.pipeline.cases is not None:
-            self._stack.push_async_callback(self.pipeline.cases.close)
-        self._stack.push_async_callback(self.pipeline.pull.close)
-        self.pipeline.rooms.ahead.start()
-        self._stack.push_async_callback(self.pipeline.rooms.ahead.close)
-        self._begin(
-            self.refresher.run(),
-            self.pipeline.drift.run(),
-            self._watch(state),
-            self._measure(content),
-            self._sample(),
-            self._flush(),
+        rooms, cases = self.pipeline.rooms, self.pipeline.cases
+        closing = [rooms.fills.close, self.pipeline.bench.close, *([cases.close] if cases else [])]
+        keeping = (self.keeping.usage.flush, self.keeping.room.close)
+        for close in (*keeping, *closing, self.pipeline.pull.close, rooms.ahead.close):
+            self._stack.push_async_callback(close)
+        rooms.ahead.start()
+
+    def _keep(self, state: SqliteStore) -> Keeping:
+        async def pinned() -> Mapping[Name, list[str]]:
+            return await tags_of(self.pipeline.pins, self.pipeline.regime.current.lock)
+
+        def seen(standing: Standing) -> None:
+            held = standing.holding
+            self.metrics.set_content(
+                held=held.present, blobs=held.blobs, limit=standing.capacity, promised=held.promised
+            )
+
+        return build_keeping(
+            self.config, state, pinned=pinned, forget=self.forget, emit=self.emit, seen=seen, care=self.care
         )
-        self._stack.push_async_callback(self._end_tasks)
+
+    async def _open_door(self) -> None:
+        self._stack.push_async_callback(self._background.end)
+        config, limits = self.config, self.config.limits
+        crowd = Crowd(total=min(limits.connections, holdable()), each=limits.connections_per_client)
+        self.metrics.watch_connections(lambda: len(crowd))
         self.front = Front(
             self.pipeline.pull,
             config.listen,
             config.clients,
             emit=self.emit,
             ready=lambda: self._is_ready,
-            metrics=self.metrics.render,
-            stall_seconds=config.limits.stall_seconds,
+            metrics=self._place.mates.metrics if self._place else self._rendered,
+            stall_seconds=limits.stall_seconds,
+            clock=lambda: self._clock.now().timestamp(),
+            crowd=crowd,
+            shares_ports=self._place is not None,
         )
         await self.front.start()
-        self._is_ready = True
+        if self._place is None:
+            self.metrics.set_workers(1)
 
-    def _begin(self, *background: Coroutine[None, None, None]) -> None:
-        self._tasks = [asyncio.create_task(each) for each in background]
-        for task in self._tasks:
-            task.add_done_callback(_complain)
+    async def _rendered(self) -> bytes:
+        return self.metrics.render()
+
+    def _begin(self, state: StateStore) -> None:
+        """What nobody waits for, in each process; a new policy may need what the old one did not."""
+        pipeline = self.pipeline
+        pipeline.regime.on_change(lambda: self._background.begin(pipeline.bench.warm(pipeline.regime.current)))
+        pipeline.rooms.witnesses.noticed = self.notice
+        self._background.begin(
+            pipeline.bench.warm(pipeline.regime.current),
+            Others(pipeline, distrusted=self._look_at_distrust).watch(state),
+            self._look_at_distrust(),
+            self.keeping.usage.run(),
+            self.care.probe(self.keeping.room),
+            pipeline.mender.run(),
+            sample_lag(self.metrics),
+            watch_clock(self._clock, pipeline.rooms.table, self.emit),
+            flush(self.audit),
+        )
+
+    def lead(self) -> None:
+        """Begin what one process of a machine does for all. It ends with the process."""
+        if self._leads:
+            return
+        self._leads = True
+        pipeline = self.pipeline
+        self._background.begin(
+            self.refresher.run(),
+            pipeline.drift.run(),
+            pipeline.rechecks.run(),
+            self.keeping.room.run(),
+            self.care.scrub(self.metrics, pipeline.mender),
+        )
+
+    def notice(self, repository: Repository, digest: Digest) -> None:
+        """Other evidence of an image was seen: whoever leads makes its Decision again."""
+        if self._place is None or self._leads:
+            self.pipeline.rechecks.notice(repository, digest)
+        else:
+            self._place.mates.noticed(repository, digest)
 
     async def stop(self) -> None:
         """Refuse new connections, let running bodies end, keep fills so that they can be taken up again."""
@@ -147,6 +248,8 @@ class Proxy:
             await self._stack.aclose()
 
     def emit(self, event: Event) -> None:
+        if isinstance(event, Answered) and event.digest is not None:
+            self.keeping.usage.note(event.digest)
         self.metrics.record(event)
         log_event(event)
         if not isinstance(event, PinMoved):
@@ -160,9 +263,13 @@ class Proxy:
             rules = len(self.pipeline.regime.current.policy.rules)
             self.emit(PolicyLoaded("kept", rules, "; ".join(error.problems)))
             return
+        self.take(loaded)
+        self.emit(loaded_event(loaded))
+
+    def take(self, loaded: LoadedPolicy) -> None:
+        """Stand on it from the next request on, whole."""
         self._loaded = loaded
         self.pipeline.regime.replace(loaded.policy, loaded.material, loaded.lock, loaded.snapshot)
-        self.emit(PolicyLoaded("loaded", len(loaded.policy.rules), _said(loaded)))
 
     async def _renew_trust(self) -> None:
         """Take up the trust roots that are held now, under the same policy; a reload in the meantime took them already."""
@@ -172,19 +279,22 @@ class Proxy:
         except ConfigError as error:
             self.emit(PolicyLoaded("kept", len(loaded.policy.rules), "; ".join(error.problems)))
             return
-        if self._loaded is loaded:
-            self._loaded = fresh
-            self.pipeline.regime.replace(fresh.policy, fresh.material, fresh.lock, fresh.snapshot)
+        if self._place is not None:
+            await self._place.mates.renewed(fresh, instead_of=loaded)
+        elif self._loaded is loaded:
+            self.take(fresh)
 
     def _believed(self) -> Believed:
         return Believed(self._loaded.plans, self._loaded.snapshot.roots, self._loaded.material.stale.keys())
 
     def _root_times(self) -> dict[str, RootTimes]:
-        """Of every Sigstore root that the policy uses, for /metrics."""
-        now, roots = self._clock.now(), self._loaded.snapshot.roots
-        return {
-            name: RootTimes(*lifetime(name, held, self._loaded.material.roots.get(name), now))
-            for name, held in roots.items()
+        """Of every trust root and store that the policy uses, for /metrics; a root that was never fetched has ended."""
+        now, material, at = self._clock.now(), self._loaded.material, self.refresher.refreshed_at
+        times = {name: RootTimes(None, now.timestamp()) for name in material.stale}
+        times |= {name: RootTimes(None, store_end(store, now)) for name, store in material.stores.items()}
+        return times | {
+            name: RootTimes(*lifetime(name, held, material.roots.get(name), now, refreshed=at(name)))
+            for name, held in self._loaded.snapshot.roots.items()
         }
 
     async def _moved(self, event: PinMoved) -> None:
@@ -192,88 +302,24 @@ class Proxy:
         await asyncio.to_thread(self.audit.record, event)
         self.emit(event)
 
-    async def _recover_pins(self, state: SqliteStore, content: ContentStore) -> None:
-        """A state that is new beside content that is not was lost: pins come back, or nothing is trusted anew (promise 3)."""
-        if not state.is_new and await self.pipeline.pins.is_recovered():
-            return
-        is_damaged = False
-        remembered: Mapping[tuple[str, str, str], Digest] = {}
-        try:
-            remembered = await asyncio.to_thread(audits.restore_pins, self.config.audit_folder)
-        except StorageError as error:
-            is_damaged = True
-            say("audit-damaged", level="error", message=error.message)
-        now = datetime.now(UTC)
-        for (upstream, name, tag), digest in remembered.items():
-            await self.pipeline.pins.restore(Repository(upstream, name), Tag(tag), digest, now=now)
-        is_lost = is_damaged or (not remembered and not await content.is_empty())
-        if is_lost:
-            await self.pipeline.pins.distrust(is_distrusted=True)
-        await self.pipeline.pins.recovered()
-        if remembered or is_lost:
-            self.emit(StateLost(len(remembered), is_lost))
-
-    async def _watch(self, state: StateStore) -> None:
-        """What another process wrote is not in our memory: forget, and read again."""
-        async for change in state.watch():
-            if change.book == "":
-                self.forget()
-                await self._look_at_distrust()
-
     def forget(self) -> None:
-        self.pipeline.pins.forget()
-        self.pipeline.decisions.forget()
-        self.pipeline.rooms.parentage.forget()
-        self.pipeline.rooms.table.drop()
+        """Everything that is remembered of the state."""
+        forget(self.pipeline)
 
     async def _look_at_distrust(self) -> None:
         with contextlib.suppress(StorageError):
             self.metrics.set_distrusted(await self.pipeline.pins.is_distrusted())
-
-    async def _measure(self, content: ContentStore) -> None:
-        """Count what is stored now and then, so that /metrics answers from memory."""
-        held = {"bytes": 0, "blobs": 0}
-        self.metrics.watch_content(stored_bytes=lambda: held["bytes"], stored_blobs=lambda: held["blobs"])
-        await self._look_at_distrust()
-        while True:
-            with contextlib.suppress(StorageError):  # the requests that need the disk say so
-                sizes = [size async for _, size in content.scan()]
-                held.update(bytes=sum(sizes), blobs=len(sizes))
-            await asyncio.sleep(_MEASURE_SECONDS)
-
-    async def _sample(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(_LAG_SECONDS)
-            self.metrics.observe_lag(max(0.0, loop.time() - before - _LAG_SECONDS))
-
-    async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_SECONDS)
-            with contextlib.suppress(StorageError):  # said by the audit itself, and tried again
-                await asyncio.to_thread(self.audit.flush)
-
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _close_audit(self) -> None:
         with contextlib.suppress(StorageError):
             await asyncio.to_thread(self.audit.close)
 
 
-def _complain(task: asyncio.Task[None]) -> None:
-    """What runs in the background ends with the proxy; anything earlier is a defect of ours, and must be seen."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        say("background-ended", level="error", message=f"{type(error).__name__}: {error}")
-
-
-def _said(loaded: LoadedPolicy) -> str:
+def loaded_event(loaded: LoadedPolicy) -> PolicyLoaded:
+    said = f"rules: {len(loaded.policy.rules)}, signers: {len(loaded.policy.signers)}"
     if loaded.policy.is_empty:
-        return "the policy permits nothing: every pull is refused; add a rule under images"
-    return f"rules: {len(loaded.policy.rules)}, signers: {len(loaded.policy.signers)}"
+        said = "the policy permits nothing: every pull is refused; add a rule under images"
+    return PolicyLoaded("loaded", len(loaded.policy.rules), said)
 
 
 def load_with_held(config: Config, held: HeldRoots, clock: Clock) -> LoadedPolicy:

@@ -70,7 +70,7 @@ class Ahead:
         while True:
             repository, blob = await self._queue.get()
             try:
-                body, _ = await self._fills.body(repository, blob)
+                body, _ = await self._fills.body(repository, blob, is_kept=True)
                 try:
                     await body.more(blob.size - 1) if blob.size else None
                 finally:

@@ -19,7 +19,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class ManifestAnswer:
-    """`media_type` is the stored one without parameters; `outcome` is hit, miss or coalesced."""
+    """`media_type` is the stored one without parameters; `outcome` is hit, miss or coalesced.
+
+    `repeats`: it may be given again while this generation stands, until then (epoch seconds; None: no end).
+    """
 
     raw: bytes = field(repr=False)
     media_type: str
@@ -27,6 +30,7 @@ class ManifestAnswer:
     repository: Repository
     outcome: str
     warning: str | None = None
+    repeats: tuple[int, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """A manifest's bytes, parsed: from memory, from the store, else from its upstream. Nothing is stored here by a mere look."""
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 from proxy.content.store import ContentStore
-from proxy.errors import BlobUnknown, ContentMismatch, Inconclusive, ManifestInvalid, NotAllowed
+from proxy.errors import BlobUnknown, ContentMismatch, Inconclusive, ManifestInvalid, NotAllowed, StorageError
 from proxy.oci import mediatype
 from proxy.oci.config import platform_of
 from proxy.oci.descriptor import Platform
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
 from proxy.oci.reference import Reference, Repository
+from proxy.pipeline.beside import beside
 from proxy.pipeline.family.parentage import Parentage
 from proxy.upstream.registry import Upstreams
 
@@ -17,8 +20,22 @@ _MEMORY = 64 * 1024 * 1024  # bytes of manifests held; an index is some kilobyte
 _MAX_CONFIG = 8 * 1024 * 1024  # an image's config; the largest known are some hundred kilobytes
 
 
+def _nobody(_digest: Digest) -> None:
+    """Nobody counts uses here."""
+
+
 class Manifests:
-    def __init__(self, content: ContentStore, upstreams: Upstreams, parentage: Parentage) -> None:
+    """`used` is told what an admission that is recorded now rests on, before anything of it is recorded."""
+
+    def __init__(
+        self,
+        content: ContentStore,
+        upstreams: Upstreams,
+        parentage: Parentage,
+        *,
+        used: Callable[[Digest], None] = _nobody,
+    ) -> None:
+        self.used = used
         self._content = content
         self._upstreams = upstreams
         self._parentage = parentage
@@ -44,16 +61,24 @@ class Manifests:
             return stored
         manifest = await self.fetch(repository, digest)
         if digest in (await self._parentage.family(repository)).known:  # it was admitted, and its bytes were lost here
-            await self.keep(repository, manifest)
+            with contextlib.suppress(StorageError):  # where the disk cannot take it, it is answered all the same
+                await self.keep(repository, manifest)
+            self._hold(repository, manifest)
         return manifest
 
     async def keep(self, repository: Repository, manifest: Manifest | Index, *, config: bytes | None = None) -> None:
         """Store an admitted manifest, with the config that was judged with it, and hold it in memory."""
-        if await self._content.size(manifest.digest) is None:
-            await self._content.write(manifest.digest, manifest.raw)
+        blobs = {manifest.digest: manifest.raw}
         if config is not None and isinstance(manifest, Manifest):
-            await self._content.write(manifest.config.digest, config)
+            blobs[manifest.config.digest] = config
+        for digest in blobs:
+            self.used(digest)
+        await beside(*(self._write(digest, raw) for digest, raw in blobs.items()))
         self._hold(repository, manifest)
+
+    async def _write(self, digest: Digest, raw: bytes) -> None:
+        if await self._content.size(digest) is None:
+            await self._content.write(digest, raw)
 
     async def platform(self, repository: Repository, manifest: Manifest | Index) -> Platform | None:
         """The platform that an image's config names; None for an index and for what is no image.
@@ -61,25 +86,31 @@ class Manifests:
         A config that names none counts as `unknown/unknown`, which no list of platforms covers.
         """
         raw = await self.config(repository, manifest)
-        if raw is None:
-            return None
-        try:
-            return platform_of(raw) or Platform("unknown", "unknown")
-        except ManifestInvalid as error:
-            raise NotAllowed(f"its config is not one: {error.message}") from error
+        return None if raw is None else platform_in(raw)
 
-    async def config(self, repository: Repository, manifest: Manifest | Index) -> bytes | None:
-        """An image's config, hashed; None for an index and for what is no image. Raise Inconclusive or an UpstreamError."""
+    async def config(
+        self, repository: Repository, manifest: Manifest | Index, *, is_here: bool = False
+    ) -> bytes | None:
+        """An image's config, hashed; None for an index and for what is no image. Raise Inconclusive or an UpstreamError.
+
+        With `is_here` no upstream is asked.
+        """
         if isinstance(manifest, Index) or mediatype.bare(manifest.config.media_type) not in mediatype.IMAGE_CONFIGS:
             return None
         raw = await self._content.read(manifest.config.digest, limit=_MAX_CONFIG)
         if raw is not None:
             return raw
+        if is_here:
+            raise Inconclusive("its config is not kept here")
         registry = self._upstreams.registry(repository.upstream)
         try:
             return await registry.small_blob(repository, manifest.config.digest, limit=_MAX_CONFIG)
         except BlobUnknown as error:
             raise Inconclusive(f"its config cannot be read: {error.message}", retry_after=30) from error
+
+    async def here(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
+        """The manifest of this digest where it is kept here; no upstream is asked."""
+        return self._memory.get((repository, digest)) or await self._stored(repository, digest)
 
     async def _stored(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
         known = (await self._parentage.family(repository)).known.get(digest)
@@ -106,6 +137,14 @@ def _parse(raw: bytes, digest: Digest, content_type: str) -> Manifest | Index:
         return parse_manifest(raw, digest=digest, content_type=content_type)
     except ManifestInvalid as error:
         raise NotAllowed(error.message) from error
+
+
+def platform_in(config: bytes) -> Platform:
+    """The platform that an image config names, `unknown/unknown` for none; raise NotAllowed for what is no config."""
+    try:
+        return platform_of(config) or Platform("unknown", "unknown")
+    except ManifestInvalid as error:
+        raise NotAllowed(f"its config is not one: {error.message}") from error
 
 
 def require_child(manifest: Manifest | Index, *, media_type: str, size: int) -> None:

@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Self, TypeVar
 
 from proxy.errors import BlobUnknown, Inconclusive, ManifestUnknown, NameInvalid, NotAllowed, PolicyError, PratiqueError
 from proxy.oci import mediatype, referrers
-from proxy.oci.descriptor import Descriptor
+from proxy.oci.descriptor import Descriptor, Platform
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import EvidenceTag, Reference, Repository, Tag
@@ -29,6 +29,7 @@ from proxy.pipeline.answers import Asker, BlobAnswer, ListingAnswer, ManifestAns
 from proxy.pipeline.clock import Clock
 from proxy.pipeline.court.judge import Judge, Judgement, raise_for
 from proxy.pipeline.court.standing import Regime
+from proxy.pipeline.elsewhere import Elsewhere
 from proxy.pipeline.family.lineage import Lineage, Stand
 from proxy.pipeline.family.parentage import Parentage
 from proxy.pipeline.family.search import Finder
@@ -77,6 +78,7 @@ class Rooms:
     refusals: Refusals
     table: Table
     clock: Clock
+    elsewhere: Elsewhere | None = None  # where other processes of this machine work on the same directory
 
 
 class Pull:
@@ -89,11 +91,16 @@ class Pull:
 
     async def close(self) -> None:
         await self._flights.close()
+        await self._rooms.judge.close()
 
     async def admit_ahead(self, repository: Repository, digest: Digest) -> None:
         """Admit a child before a client asks for it; nobody waits, and nobody is told."""
         with contextlib.suppress(PratiqueError):
             await self._join(("manifest", repository, digest), lambda: self._admit(repository, digest))
+
+    @property
+    def generation(self) -> int:
+        return self._rooms.table.generation
 
     # What the door calls ---------------------------------------------------------------------------------------------
 
@@ -110,8 +117,9 @@ class Pull:
             )
         outcome = "coalesced" if is_joined else "miss" if admission.is_fresh else "hit"
         answer = _manifest_answer(admission, repository, outcome)
-        warm = _manifest_answer(admission, repository, "hit")
-        self._rooms.table.put(key, warm, until=_until(admission), generation=generation)
+        until = _until(admission)
+        warm = replace(_manifest_answer(admission, repository, "hit"), repeats=(generation, until))
+        self._rooms.table.put(key, warm, until=until, generation=generation)
         return answer
 
     async def blob(self, asker: Asker, request: GetBlob) -> BlobAnswer:
@@ -165,6 +173,11 @@ class Pull:
     # (2-6) for a manifest ---------------------------------------------------------------------------------------------
 
     async def _admit(self, repository: Repository, reference: Reference) -> Admission:
+        if self._rooms.elsewhere is None:
+            return await self._admit_here(repository, reference)
+        return await self._rooms.elsewhere.once(repository, reference, lambda: self._admit_here(repository, reference))
+
+    async def _admit_here(self, repository: Repository, reference: Reference) -> Admission:
         if isinstance(reference, Digest):
             return await self._by_digest(repository, reference)
         evidence = EvidenceTag.parse(reference)
@@ -185,10 +198,12 @@ class Pull:
 
     async def _by_digest(self, repository: Repository, digest: Digest) -> Admission:
         """Under an admitted root that names it; else by its own evidence; else under a root that a search finds."""
+        if digest in (await self._rooms.parentage.family(repository)).known:
+            self._rooms.manifests.used(digest)  # before it is looked up, so that who makes room sees it
         written = self._rooms.witnesses.written(repository, digest)
         if written is not None:
             subject = await self._by_digest(repository, written.subject)
-            return Admission(written, subject.decision, is_fresh=False)
+            return Admission(written, subject.decision, is_fresh=False, until=subject.until)
         stand = await self._rooms.lineage.of_manifest(repository, digest)
         if stand is None or not stand.is_admitted:
             judgement = await self._rooms.judge.judge(repository, digest)
@@ -200,7 +215,7 @@ class Pull:
                 await self._rooms.finder.find(repository, digest)
                 stand = await self._rooms.lineage.of_manifest(repository, digest)
             if stand is None or not stand.is_admitted:
-                return self._refuse(repository, judgement)
+                return self._refuse(repository, judgement, under=stand)
         return await self._child(repository, digest, stand)
 
     async def _listed(self, repository: Repository, subject: Digest) -> tuple[Descriptor, ...]:
@@ -211,10 +226,14 @@ class Pull:
         except ManifestUnknown:  # distribution-spec: a digest that nobody knows has no referrers, and is no error
             return ()
 
-    def _refuse(self, repository: Repository, judgement: Judgement) -> NoReturn:
-        """Raise what the Decision says; its blobs, asked for by themselves, are refused for the same reason."""
+    def _refuse(self, repository: Repository, judgement: Judgement, *, under: Stand | None = None) -> NoReturn:
+        """Raise what the Decision says; its blobs, asked for by themselves, are refused for the same reason.
+
+        Of the child of an admitted Index it is what was said of it as that: nobody means it to be admitted by itself.
+        """
+        is_child = under is not None and under.decision.index is not None and judgement.decision.is_conclusive
         try:
-            raise_for(judgement.decision)
+            raise_for(under.decision if under is not None and is_child else judgement.decision)
         except PolicyError as error:
             if judgement.manifest is not None:
                 self._rooms.refusals.name(repository, judgement.manifest.blobs, error)
@@ -228,21 +247,25 @@ class Pull:
         manifest = await self._rooms.manifests.get(repository, digest)
         if stand.descriptor is not None:
             require_child(manifest, media_type=stand.descriptor.media_type, size=stand.descriptor.size)
+        for name in Digest.all_of(manifest.raw):
+            self._rooms.judge.require_not_revoked(repository, name)
         if is_fresh:
             await self._rooms.manifests.keep(repository, manifest)
             await self._rooms.parentage.remember(repository, manifest, kind="child")
-        if is_fresh or (stand.descriptor is not None and stand.descriptor.platform is None):
-            again = await self._rooms.lineage.of_manifest(repository, digest)  # its platform is known only now
-            _require_admitted(again)
+        if is_fresh or (stand.descriptor is not None and _is_untold(stand.descriptor.platform)):
+            # What it is, is known only now.
+            stand = _require_admitted(await self._rooms.lineage.of_manifest(repository, digest))
         self._rooms.ahead.offer(repository, manifest)
-        return Admission(manifest, stand.decision, is_fresh)
+        until = stand.until.timestamp() if stand.until else None
+        return Admission(manifest, stand.decision, is_fresh, until=until)
 
     async def _evidence(self, repository: Repository, evidence: EvidenceTag) -> Admission:
         """Evidence of an admitted subject, outside tags and pins; it admits nothing (T60)."""
         subject = await self._by_digest(repository, evidence.subject)
         found = await self._rooms.witnesses.at_tag(repository, evidence)
         again = self._rooms.clock.now().timestamp() + self._rooms.witnesses.refresh_seconds
-        return Admission(found, subject.decision, is_fresh=False, until=again)
+        until = again if subject.until is None else min(again, subject.until)
+        return Admission(found, subject.decision, is_fresh=False, until=until)
 
     # (2) for a blob ---------------------------------------------------------------------------------------------------
 
@@ -315,12 +338,18 @@ def _asked(request: GetManifest | GetBlob | ListReferrers | ListTags) -> str:
     return f"{request.ns}/{request.name}" if request.ns else request.name
 
 
-def _require_admitted(stand: Stand | None) -> None:
+def _require_admitted(stand: Stand | None) -> Stand:
     if stand is None:
         raise NotAllowed("nothing admitted names it any more")
     raise_for(stand.decision)
     if stand.refusal is not None:
         raise NotAllowed(stand.refusal, record=stand.decision.to_record())
+    return stand
+
+
+def _is_untold(platform: Platform | None) -> bool:
+    """Whether an Index leaves open what its child is; BuildKit's mark for attestations is anybody's word."""
+    return platform is None or platform.is_unknown
 
 
 def _is_listed(rule: Rule, name: str) -> bool:

@@ -3,6 +3,8 @@
 One id for one client, reference and Decision for ten minutes: a client asks two to four times (clients.md 4).
 """
 
+import contextlib
+import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -30,6 +32,7 @@ Refusable = TypeVar("Refusable", bound=PolicyError | Inconclusive)
 class Refusals:
     def __init__(self, store: StateStore, emit: Callable[[Event], None], clock: Clock) -> None:
         self._book = Book(store, "refusals", limit=1_000)
+        self._ids = Book(store, "refusal-ids", limit=0)  # what `_lately` holds, for every process
         self._emit = emit
         self._clock = clock
         self._lately: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
@@ -45,7 +48,7 @@ class Refusals:
             return self._worded(error, message, error.refusal)
         record = dict(error.record or {})
         subject = str(record.get("key") or error.message)
-        refusal, is_new = self._identify((str(asker.client), asked, subject))
+        refusal, is_new = await self._identify((str(asker.client), asked, subject))
         if is_new:
             try:
                 await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
@@ -75,7 +78,8 @@ class Refusals:
     def of_root(self, repository: Repository, digest: Digest) -> str | None:
         return self._by_root.get((repository, digest))
 
-    def _identify(self, key: tuple[str, str, str]) -> tuple[str, bool]:
+    async def _identify(self, key: tuple[str, str, str]) -> tuple[str, bool]:
+        """The id, and whether it is new on this machine."""
         now = self._clock.now().timestamp()
         refusal, until = self._lately.get(key, ("", 0.0))
         if now < until:
@@ -85,7 +89,27 @@ class Refusals:
         self._lately.move_to_end(key)
         while len(self._lately) > _LIMIT:
             self._lately.popitem(last=False)
-        return refusal, True
+        told = await self._told_elsewhere(key, refusal, until=now + _WINDOW.total_seconds())
+        if told is None:
+            return refusal, True
+        refusal, until, is_recorded = told
+        self._lately[key] = (refusal, until)
+        return refusal, not is_recorded
+
+    async def _told_elsewhere(
+        self, key: tuple[str, str, str], refusal: str, *, until: float
+    ) -> tuple[str, float, bool] | None:
+        """The id that another process gave, its end, and whether it is recorded; None where ours is the first."""
+        name = hashlib.sha256("\0".join(key).encode("utf-8", "replace")).hexdigest()
+        with contextlib.suppress(StorageError):  # it stays a refusal (T56)
+            if await self._ids.compare_and_set(name, {"id": refusal}, expected=None, expires_at=until):
+                return None
+            found = await self._ids.fresh(name)
+            if found is not None and isinstance(found[0].get("id"), str):
+                given: str = found[0]["id"]
+                is_recorded = await self._book.get(given) is not None  # who gave it may have met a full disk, or died
+                return given, found[2] or until, is_recorded
+        return None
 
     async def _record(
         self, refusal: str, asker: Asker, *, asked: str, error: PolicyError | Inconclusive, message: str, record: Any

@@ -3,9 +3,8 @@
 A base counts as proved when its layers are the first of the image's own (`policy.bases` compares the diff_ids).
 """
 
-import json
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Protocol
 
 from proxy.errors import Inconclusive, NotAllowed, PratiqueError, StorageError, UpstreamError
 from proxy.oci.config import platform_of
@@ -15,6 +14,7 @@ from proxy.oci.manifest import Index, Manifest
 from proxy.oci.reference import ImageName, Repository
 from proxy.pipeline.court.standing import Regime
 from proxy.pipeline.manifests import Manifests
+from proxy.policy.checks.bases import diff_ids_of
 from proxy.policy.decision import Decision
 from proxy.policy.evaluate import BaseImage
 from proxy.policy.hearing import Brief
@@ -73,16 +73,11 @@ class Bases:
             manifest = await self._manifests.get(repository, children[0].digest)
         if isinstance(manifest, Index):
             raise NotAllowed("it is an index in an index; no base image is")
-        return _listed(await self._manifests.config(repository, manifest))
+        listed = diff_ids_of(await self._manifests.config(repository, manifest) or b"")
+        if not listed:
+            raise NotAllowed("its config lists no layers")
+        return listed
 
 
 def _platform(config_raw: bytes | None) -> Platform | None:
     return platform_of(config_raw) if config_raw else None
-
-
-def _listed(config_raw: bytes | None) -> tuple[str, ...]:
-    try:
-        document: Any = json.loads(config_raw or b"{}")
-        return tuple(str(each) for each in document["rootfs"]["diff_ids"])
-    except (ValueError, KeyError, TypeError):
-        raise NotAllowed("its config lists no layers") from None

@@ -8,18 +8,24 @@ import contextlib
 import functools
 import gc
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from proxy.errors import Inconclusive
+from proxy.errors import Inconclusive, PratiqueError
+from proxy.observe.logs import say
 from proxy.pipeline.court.parcel import Parcel, packed, unpacked
+from proxy.pipeline.court.slots import Slot, Slots
 from proxy.pipeline.court.standing import Standing
 from proxy.policy.decision import Decision
 from proxy.policy.evaluate import Wanted
 from proxy.policy.hearing import Brief, hear
+from proxy.policy.requirements import AttestationRequirement
 from proxy.policy.rules import Policy
+from proxy.verify.crosscheck import prepare
 from proxy.verify.material import TrustMaterial
 
 T = TypeVar("T")
@@ -27,7 +33,8 @@ T = TypeVar("T")
 _FEW = 4  # founds that are proved on the loop itself: a key's signature takes a tenth of a millisecond
 _SMALL = 16 * 1024  # bytes of evidence that are read on the loop
 _LARGE = 512 * 1024  # bytes from which on a thread would hold the interpreter for tens of milliseconds: a worker's
-_WORKERS = 2
+WORKERS = 2  # of the whole machine
+_IDLE_SECONDS = 0.25  # how soon a slot that is wanted is given back by who has nothing to do
 _HEARING_SECONDS = 60.0
 _LOST = "the verifier was lost while it judged; ask again"
 
@@ -43,18 +50,42 @@ Rebuild: TypeAlias = Callable[[Any], tuple[Policy, TrustMaterial]]  # of the Sna
 
 
 class Bench:
-    """`rebuild` makes policy and material of a snapshot; it must be importable by a worker. None: no workers."""
+    """`rebuild` makes policy and material of a snapshot; it must be importable by a worker. None: no workers.
+
+    With `slots` it has one worker at a time, and only while it holds one of them: others share this machine.
+    """
 
     def __init__(
-        self, rebuild: Rebuild | None = None, *, workers: int = _WORKERS, hearing_seconds: float = _HEARING_SECONDS
+        self,
+        rebuild: Rebuild | None = None,
+        *,
+        workers: int = WORKERS,
+        hearing_seconds: float = _HEARING_SECONDS,
+        slots: Slots | None = None,
     ) -> None:
         self._rebuild = rebuild
-        self._workers = workers
+        self._workers = 1 if slots else workers
         self._hearing_seconds = hearing_seconds
         self._pool: ProcessPoolExecutor | None = None
+        self._slots = slots
+        self._slot: Slot | None = None
+        self._turn = asyncio.Lock()
+        self._running = 0
+        self._nothing_runs = asyncio.Event()
+        self._nothing_runs.set()
+        self._minding: asyncio.Task[None] | None = None
 
     async def hear(self, brief: Brief, standing: Standing) -> Decision | Wanted:
-        """Hold one hearing; raise Inconclusive where a worker was lost or took too long (T35)."""
+        """Hold one hearing; raise Inconclusive where a worker was lost, took too long, or failed (T35)."""
+        try:
+            return await self._held(brief, standing)
+        except PratiqueError:
+            raise
+        except Exception as error:
+            say("hearing-failed", level="error", message=f"{type(error).__name__}: {error}")
+            raise Inconclusive("the verifier failed here, which is a defect; see the log and report it") from error
+
+    async def _held(self, brief: Brief, standing: Standing) -> Decision | Wanted:
         if brief.size <= _SMALL and len(brief.founds) <= _FEW and brief.is_light:
             return hear(brief, standing.policy, standing.material)
         if self._is_large(brief.size) and standing.snapshot is not None:
@@ -77,21 +108,48 @@ class Bench:
     def _is_large(self, size: int) -> bool:
         return size > _LARGE and self._rebuild is not None
 
-    async def _elsewhere(self, work: Callable[[], T]) -> T:
-        """In a worker. A pool that lost one is of no use any more; whoever waited in it is told to ask again."""
+    async def _elsewhere(self, work: Callable[[], T], *, patience: float | None = None) -> T:
+        """In a worker, which is waited for as long as a hearing may take, or `patience` seconds."""
+        await self._hold(self._hearing_seconds if patience is None else patience)
+        try:
+            return await self._worked(work)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._nothing_runs.set()
+
+    async def _hold(self, patience: float) -> None:
+        """Have a slot, and count as running. One that another process wants is given back between two hearings."""
+        async with self._turn:
+            if self._slots is not None:
+                if self._slot is not None and self._slot.is_wanted():
+                    await self._nothing_runs.wait()
+                    self._give_back()
+                if self._slot is None:
+                    self._slot = await self._slots.take(patience)
+                    self._minding = asyncio.create_task(self._mind(self._slot))
+            self._running += 1
+            self._nothing_runs.clear()
+
+    async def _mind(self, slot: Slot) -> None:
+        """Give the slot back once somebody else wants it and nothing is heard here."""
+        while self._slot is slot:
+            await asyncio.sleep(_IDLE_SECONDS)
+            if self._slot is slot and not self._running and slot.is_wanted():
+                self._give_back()
+
+    async def _worked(self, work: Callable[[], T]) -> T:
+        """A pool that lost a worker is of no use any more; whoever waited in it is told to ask again."""
         pool = self._executor()
         try:
             answer = asyncio.wrap_future(pool.submit(work))
         except (BrokenProcessPool, RuntimeError):  # lost since it was made, or closed
             self._drop(pool)
             raise Inconclusive(_LOST, retry_after=5) from None
-        try:
-            await asyncio.wait({answer}, timeout=self._hearing_seconds)
-        finally:
-            is_late = not answer.done()
-            if is_late:
-                answer.cancel()  # where it did not begin yet, it never will
-        if is_late:
+        # It is never cancelled: the executor's own thread ends by a cancelled piece of work when a worker is lost.
+        answer.add_done_callback(_seen)
+        await asyncio.wait({answer}, timeout=self._hearing_seconds)
+        if not answer.done():
             self._drop(pool)
             raise Inconclusive("judging took longer than a minute; its evidence is larger than evidence is")
         if answer.cancelled():
@@ -106,14 +164,20 @@ class Bench:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([__name__])
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_end_with_parent)
         return self._pool
 
-    async def warm(self) -> None:
-        """Start a worker before somebody waits for one."""
-        if self._rebuild is not None:
-            with contextlib.suppress(Inconclusive):
-                await self._elsewhere(_nothing)
+    async def warm(self, standing: Standing) -> None:
+        """Make ready what the policy may need, before somebody waits for it: the second verifier, and a worker.
+
+        Whoever asks for neither pays for neither. What fails here is told to whoever needs it.
+        """
+        for root in standing.material.roots.values():
+            await asyncio.to_thread(prepare, root)
+        is_needed = self._rebuild is not None and standing.snapshot is not None and _may_be_large(standing.policy)
+        if is_needed and self._pool is None:
+            with contextlib.suppress(PratiqueError):
+                await self._elsewhere(functools.partial(_prepare_there, self._rebuild, standing.snapshot), patience=0.0)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -129,9 +193,37 @@ class Bench:
         for worker in workers:
             worker.kill()
 
-    async def close(self) -> None:
+    def _give_back(self) -> None:
         if self._pool is not None:
             self._drop(self._pool)
+        if self._slot is not None:
+            self._slot.release()
+            self._slot = None
+
+    async def close(self) -> None:
+        minding, self._minding = self._minding, None
+        self._give_back()
+        if minding is not None:
+            minding.cancel()
+            await asyncio.wait({minding})
+
+
+def _end_with_parent() -> None:
+    """In a worker: who asked for it may be killed, and then nobody ends it."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """Whoever waited has been told, or has left."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, parcel: Parcel) -> Decision | Wanted:
@@ -158,5 +250,14 @@ def _rebuilt(rebuild: Rebuild, snapshot: Snapshot) -> tuple[Policy, TrustMateria
     return found
 
 
-def _nothing() -> None:
-    """What a worker does to be there."""
+def _prepare_there(rebuild: Rebuild | None, snapshot: Snapshot) -> None:
+    assert rebuild is not None, "there are no workers without it"
+    _, material = _rebuilt(rebuild, snapshot)
+    for root in material.roots.values():
+        prepare(root)
+
+
+def _may_be_large(policy: Policy) -> bool:
+    """Whether evidence may be of megabytes: signatures never are."""
+    leaves = (leaf for rule in policy.rules for leaf in rule.require.leaves)
+    return any(isinstance(leaf, AttestationRequirement) for leaf in leaves)

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
-from proxy.policy.evaluate import permits_repository
+from proxy.policy.evaluate import exceptions_in_force, permits_repository
+from proxy.policy.hearing import key_of
 from proxy.policy.rules import Policy, Rule
+from proxy.verify.evidence import Target
 from proxy.verify.material import TrustMaterial
+
+_KEYS = 20_000  # some 400 bytes each
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,9 @@ class Standing:
         None  # what policy and material were made of (`config.policy.Snapshot`); a floor above knows its shape
     )
     _rules: dict[Repository, Rule] = field(default_factory=dict, repr=False)
+    _keys: dict[tuple[Repository, Digest, Digest | None, tuple[str, ...]], str] = field(
+        default_factory=dict, repr=False
+    )
 
     def rule(self, repository: Repository) -> Rule:
         """The rule that governs; raises NotAllowed. Remembered, since a policy never changes: only permitted names are."""
@@ -33,6 +41,21 @@ class Standing:
             if len(self._rules) < 10_000:  # as many repositories as any site has; beyond it each is matched again
                 self._rules[repository] = rule
         return rule
+
+    def key(self, repository: Repository, digest: Digest, now: datetime, *, index: Digest | None = None) -> str:
+        """What a Decision is looked up by; raises NotAllowed. Asked for at each request, and so remembered as well."""
+        rule = self.rule(repository)
+        grants = exceptions_in_force(self.policy, repository=repository, digest=digest, now=now, index=index)
+        mark = repository, digest, index, tuple(grant.fingerprint for grant in grants)
+        key = self._keys.get(mark)
+        if key is None:
+            # The media type and size are the digest's own: they are no part of the key.
+            target = Target(repository, digest, "", 0)
+            key = key_of(self.policy, self.material, rule, target, now, index=index)
+            if len(self._keys) >= _KEYS:
+                self._keys.clear()
+            self._keys[mark] = key
+        return key
 
     @cached_property
     def items(self) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Under which admitted root a digest stands, looked up at each request and by nothing else (promise 1)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeAlias
 
 from proxy.errors import PolicyError, PratiqueError, StorageError
@@ -15,21 +16,24 @@ from proxy.pipeline.manifests import Manifests
 from proxy.policy.decision import Decision, Verdict
 from proxy.policy.evaluate import permits_platform
 from proxy.policy.hearing import asks_of_children
+from proxy.policy.requirements import soonest
 
 _DEPTH = 4  # index in index in index: no tool nests deeper
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """`decision` is the root's. `descriptor` is what the admitted parent says of the digest; None for a root itself.
+    """`decision` is the root's, or the child's own where the rule asks something of each child.
 
-    Where the root's Decision is no allow, or the platform is not permitted, `refusal` says why in one line.
+    `descriptor` is what the admitted parent says of the digest; None for a root itself. Where the Decision is no allow, or
+    the platform is not permitted, `refusal` says why in one line. `until`: when the first of all that it stands on ends.
     """
 
     root: Digest
     decision: Decision
     descriptor: Descriptor | None
     refusal: str | None = None
+    until: datetime | None = None
 
     @property
     def is_admitted(self) -> bool:
@@ -114,7 +118,7 @@ class Look:
         for parent, descriptor in self._family.parents_of(digest):
             stand = await self.manifest(parent, depth=0)
             if stand is not None:
-                return Stand(stand.root, stand.decision, descriptor)
+                return replace(stand, descriptor=descriptor, refusal=None)
         return None
 
     async def manifest(self, digest: Digest, *, depth: int) -> Stand | None:
@@ -136,7 +140,7 @@ class Look:
             if decision is None:
                 return None
             if decision.is_allow:
-                return Stand(digest, decision, None)
+                return Stand(digest, decision, None, until=decision.expires_at)
             if decision.verdict is Verdict.INCONCLUSIVE:
                 raise_for(decision)
             self._refused = self._refused or Stand(digest, decision, None, decision.summary)
@@ -159,8 +163,8 @@ class Look:
             if stand is None:
                 continue
             refusal = await self._platform_refusal(known, descriptor)
-            found = Stand(stand.root, stand.decision, descriptor, refusal)
-            if refusal is None and self._is_judged_alone(descriptor):
+            found = replace(stand, descriptor=descriptor, refusal=refusal)
+            if refusal is None and self._is_judged_alone(known, descriptor):
                 judged = await self._judged_child(digest, parent, found)
                 if judged is None:
                     continue
@@ -170,10 +174,9 @@ class Look:
             self._refused = self._refused or found
         return None
 
-    def _is_judged_alone(self, child: Descriptor) -> bool:
+    def _is_judged_alone(self, known: Known | None, child: Descriptor) -> bool:
         """Whether the rule asks something of each child; an attestation is no image, and is asked nothing."""
-        is_attestation = child.platform is not None and child.platform.is_unknown
-        return not is_attestation and asks_of_children(self._standing.rule(self._repository))
+        return not _is_attestation(known, child) and asks_of_children(self._standing.rule(self._repository))
 
     async def _judged_child(self, digest: Digest, parent: Digest, stand: Stand) -> Stand | None:
         """Its own Decision as that Index's child; None where there is none, or none could be made."""
@@ -194,19 +197,23 @@ class Look:
         except PratiqueError as error:
             self._failure = self._failure or error
             return None
-        return Stand(stand.root, decision, stand.descriptor, None if decision.is_allow else decision.summary)
+        until = soonest([stand.until, decision.expires_at])
+        refusal = None if decision.is_allow else decision.summary
+        return replace(stand, decision=decision, refusal=refusal, until=until)
 
     async def _evidence(self, known: Known | None, depth: int) -> Stand | None:
         for parent in dict.fromkeys(parent for parent, _ in known.proves) if known else ():
             stand = await self.manifest(parent, depth=depth + 1)
             if stand is not None and known is not None:
-                return Stand(stand.root, stand.decision, Descriptor(known.media_type, known.digest, known.size))
+                own = Descriptor(known.media_type, known.digest, known.size)
+                return replace(stand, descriptor=own, refusal=None)
         return None
 
     async def _platform_refusal(self, known: Known | None, child: Descriptor) -> str | None:
         """Why the rule does not permit this child of an Index; one that names no platform is asked for its config."""
         rule = self._standing.rule(self._repository)
-        platform = child.platform
+        is_named = child.platform is not None and (not child.platform.is_unknown or _is_attestation(known, child))
+        platform = child.platform if is_named else None
         if platform is None and rule.platforms and known is None:
             return None  # it was not fetched yet: whoever fetches it looks again
         if platform is None and rule.platforms and known is not None and not known.is_index:
@@ -224,3 +231,12 @@ class Look:
             self._denial = self._denial or error
             return True
         return False
+
+
+def _is_attestation(known: Known | None, child: Descriptor) -> bool:
+    """What an Index marks `unknown/unknown` is no image only where nobody can run it: the mark is anybody's word (T10).
+
+    Of what was not fetched yet the mark is all that is known: whoever fetches it looks again.
+    """
+    is_marked = child.platform is not None and child.platform.is_unknown
+    return is_marked and (known is None or known.is_inert)

@@ -6,12 +6,13 @@ never that it is admitted still: that is looked up at its root at each request.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from proxy.errors import RequestError
+from proxy.errors import RequestError, StorageError
+from proxy.oci import mediatype
 from proxy.oci.descriptor import Descriptor, Platform
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, Manifest
@@ -20,6 +21,7 @@ from proxy.pipeline.books import Book
 from proxy.state.store import StateStore
 
 _KINDS = ("evidence", "child", "root")  # each says more than the one before
+_TRIES = 16  # of one write against other processes'
 _REPOSITORIES = 1_000  # repositories whose families are in memory at once
 
 
@@ -39,8 +41,23 @@ class Known:
     proves: tuple[tuple[Digest, str], ...] = ()
     artifact_type: str | None = None
 
+    def beside(self, before: "Known") -> "Known":
+        """The same, saying also what `before` said of it: a root stays one, and evidence stays evidence of what it was."""
+        kind = max(self.kind, before.kind, key=_KINDS.index)
+        return replace(self, kind=kind, proves=tuple(dict.fromkeys((*before.proves, *self.proves))))
+
     def places(self, subject: Digest) -> tuple[str, ...]:
         return tuple(place for each, place in self.proves if each == subject)
+
+    @property
+    def is_inert(self) -> bool:
+        """Whether no client can run it: it has layers, and all that it names is of a type on the list of evidence (T60)."""
+        if self.is_index or len(self.names) < 2:
+            return False
+        config, *layers = self.names
+        return mediatype.is_evidence_config(config.media_type) and all(
+            mediatype.is_evidence(each.media_type) for each in layers
+        )
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -107,13 +124,19 @@ class Parentage:
     def __init__(self, store: StateStore) -> None:
         self._book = Book(store, "manifests", limit=0)  # families are the memory
         self._families: OrderedDict[Repository, Family] = OrderedDict()
+        self._reading: Counter[Repository] = Counter()
         self._forgotten = 0
         self._turn = asyncio.Lock()
 
     async def family(self, repository: Repository) -> Family:
         family = self._families.get(repository)
         if family is None:
-            records = await self._read(repository)
+            self._reading[repository] += 1
+            try:
+                records = await self._read(repository)
+            finally:
+                self._reading[repository] -= 1
+                self._reading += Counter()  # without those that nobody reads
             family = self._families.setdefault(repository, Family())
             for _, record in records:
                 known = _parse(record)
@@ -144,28 +167,57 @@ class Parentage:
 
         `place` and `parent` come together, with evidence.
         """
-        proves = {(parent, place): None} if parent is not None and place is not None else {}
+        wanted = _known(manifest, kind, ((parent, place),) if parent is not None and place is not None else ())
         async with self._turn:
             before = (await self.family(repository)).known.get(manifest.digest)
-            known = Known(
-                digest=manifest.digest,
-                media_type=manifest.media_type,
-                size=len(manifest.raw),
-                kind=max(kind, before.kind if before else kind, key=_KINDS.index),
-                is_index=manifest.is_index,
-                names=manifest.children if manifest.is_index else manifest.blobs,
-                proves=tuple({**dict.fromkeys(before.proves if before else ()), **proves}),
-                artifact_type=manifest.artifact_type or _config_type(manifest),
-            )
-            if before is not None and (before.kind, before.proves) == (known.kind, known.proves):
+            if before is not None and wanted.beside(before) == before:
                 return before
-            await self._book.put(f"{repository}@{manifest.digest}", known.to_record())
+            known = await self._written(f"{repository}@{manifest.digest}", wanted)
             (await self.family(repository)).add(known)  # the one that is in memory now
         return known
+
+    async def _written(self, key: str, wanted: Known) -> Known:
+        """What is recorded now. Another process may have said something of it a moment ago: both stay said."""
+        for _ in range(_TRIES):
+            found = await self._book.get(key)
+            before = _parse(found[0]) if found else None
+            known = wanted.beside(before) if before is not None else wanted
+            if known == before or await self._book.compare_and_set(
+                key, known.to_record(), expected=found[1] if found else None
+            ):
+                return known
+        raise StorageError("a record of the state changes faster than it can be written; ask again", retry_after=1)
+
+    async def learn(self, key: str) -> None:
+        """Another process wrote this record: add it to its family, where that is in memory. Raise StorageError."""
+        upstream, _, name = key.rpartition("@")[0].partition("/")
+        repository = Repository(upstream, name)
+        if repository not in self._families and self._reading[repository]:
+            await self.family(repository)  # read anew: who reads it now may have begun before the record was written
+        family = self._families.get(repository)
+        if family is None:
+            return
+        found = await self._book.get(key)
+        known = _parse(found[0]) if found else None
+        if known is not None:
+            family.add(known)
 
     def forget(self) -> None:
         self._forgotten += 1
         self._families.clear()
+
+
+def _known(manifest: Manifest | Index, kind: str, proves: tuple[tuple[Digest, str], ...]) -> Known:
+    return Known(
+        digest=manifest.digest,
+        media_type=manifest.media_type,
+        size=len(manifest.raw),
+        kind=kind,
+        is_index=manifest.is_index,
+        names=manifest.children if manifest.is_index else manifest.blobs,
+        proves=proves,
+        artifact_type=manifest.artifact_type or _config_type(manifest),
+    )
 
 
 def _config_type(manifest: Manifest | Index) -> str | None:

@@ -5,6 +5,7 @@ all of them fit, as those of any real image do, none waits for another.
 """
 
 import asyncio
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,11 +13,12 @@ from proxy.errors import ContentMismatch, PratiqueError, StorageError
 from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
-from proxy.pipeline.gathering.proofs import Gathered, Proof, gathered
+from proxy.pipeline.gathering.proofs import INDEX, REFERRERS, Gathered, Proof, gathered
 from proxy.upstream.registry import Registry
 from proxy.verify.evidence import Rejection
-from proxy.verify.lookup import Wants
+from proxy.verify.lookup import MAX_MANIFESTS, Wants
 
+_TOO_MUCH = "it was not read: all evidence is more than the limit"
 _AT_ONCE = 16  # requests side by side for one image: eight attestations and what comes beside them wait for nobody
 
 
@@ -45,6 +47,13 @@ class Opened:
     claims: tuple[Claim, ...]
     at_hand: dict[Digest, bytes] = field(default_factory=dict, repr=False)
 
+    @property
+    def order(self) -> tuple[bool, bool, int, str, Digest]:
+        """What is likeliest to prove something first: of the image, at a tag, small."""
+        proof = self.proof
+        is_listed = proof.slots[0] in (REFERRERS, INDEX)
+        return proof.subject is not None, is_listed, len(proof.manifest.raw), proof.origin, proof.manifest.digest
+
 
 class Catch:
     """What all searches for one image share: what is wanted, the requests at once, the cap, and what was found."""
@@ -61,9 +70,23 @@ class Catch:
         self._opened: list[Opened] = []
         self._claims: dict[tuple[Repository, Digest, int], Claim] = {}
         self._begun = 0
+        self._held = 0
+        self._dropped: Opened | None = None
 
     def open(self, opened: Opened) -> None:
-        self._opened.append(opened)
+        """Hold it, within the cap on all manifests: what is dropped is the last of all that ever come, whatever came first."""
+        if self._dropped is not None and opened.order >= self._dropped.order:
+            self._drop(opened)
+            return
+        insort(self._opened, opened, key=lambda each: each.order)
+        self._held += len(opened.proof.manifest.raw)
+        while self._held > MAX_MANIFESTS:
+            self._dropped = self._opened.pop()
+            self._held -= len(self._dropped.proof.manifest.raw)
+            self._drop(self._dropped)
+
+    def _drop(self, opened: Opened) -> None:
+        self.reject(opened.proof.place, opened.proof.manifest.digest, _TOO_MUCH)
 
     def claim(self, source: Repository, layer: Descriptor, *, rank: tuple[int, int], place: str) -> Claim:
         """One claim for one blob, however many manifests name it: the likeliest says when it is read."""
@@ -92,7 +115,7 @@ class Catch:
                 kept.append(claim)
             else:
                 claim.raw = None
-                self.reject(claim.place, claim.layer.digest, "it was not read: all evidence is more than the limit")
+                self.reject(claim.place, claim.layer.digest, _TOO_MUCH)
         await asyncio.gather(*(self._read(claim) for claim in kept if not claim.is_begun))
         for claim in kept:
             self._tell(claim)

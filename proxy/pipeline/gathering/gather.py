@@ -10,6 +10,7 @@ from proxy.oci.descriptor import Descriptor
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import MAX_EVIDENCE, MAX_MANIFEST, Index, Manifest, is_evidence_manifest, parse_manifest
 from proxy.oci.reference import Repository
+from proxy.pipeline.beside import beside
 from proxy.pipeline.family.parentage import Family, Known, Parentage
 from proxy.pipeline.gathering.borrowed import borrow
 from proxy.pipeline.gathering.catch import Catch
@@ -75,10 +76,12 @@ class Gatherer:
 
     async def keep(self, repository: Repository, subject: Digest, gathered: Gathered, *, used: set[Digest]) -> None:
         """Store the evidence that was used, so that judging, here and behind us, needs no network again (promise 5)."""
-        await self._witnesses.learned(repository, subject, gathered.nothing_at, is_listed=gathered.is_listed)
         # What proved something, and yet is nothing that may be served, is not kept (T60).
         kept = [each for each in rests_on(gathered.proofs, used) if is_evidence_manifest(each.manifest)]
-        await asyncio.gather(*(self._keep(repository, subject, proof) for proof in kept))
+        await beside(
+            self._witnesses.learned(repository, subject, gathered.nothing_at, is_listed=gathered.is_listed),
+            *(self._keep(repository, subject, proof) for proof in kept),
+        )
 
     async def _look(
         self, catch: Catch, source: Repository, image: Descriptor, *, index: Index | None, origin: str
@@ -103,10 +106,9 @@ class Gatherer:
             catch.miss(origin, error)
 
     async def _keep(self, repository: Repository, subject: Digest, proof: Proof) -> None:
-        """All of its blobs first: whoever verifies behind us reads layers that we had no use for."""
-        for digest, raw in {**proof.blobs, **await self._rest(proof)}.items():
-            await self._content.write(digest, raw)
-        await self._content.write(proof.manifest.digest, proof.manifest.raw)
+        """All of its bytes first: whoever verifies behind us reads layers that we had no use for."""
+        whole = {**proof.blobs, **await self._rest(proof), proof.manifest.digest: proof.manifest.raw}
+        await beside(*(self._content.write(digest, raw) for digest, raw in whole.items()))
         for slot in proof.slots:
             place = f"{slot} {proof.origin}" if proof.origin else slot
             await self._parentage.remember(

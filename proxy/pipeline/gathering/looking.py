@@ -17,6 +17,7 @@ from proxy.upstream.registry import Registry
 from proxy.verify import lookup
 
 _MAX_CONFIG = 64 * 1024
+_TOO_LARGE = "its manifest is larger than one of evidence is"
 
 
 class Search:
@@ -77,6 +78,9 @@ class Search:
         await asyncio.gather(*(self._referrer(each) for each in ordered[: self._most]))
 
     async def _referrer(self, descriptor: Descriptor) -> None:
+        if descriptor.size > lookup.MAX_MANIFEST:
+            self._catch.reject(self._place(REFERRERS), descriptor.digest, _TOO_LARGE)
+            return
         manifest = await self._manifest(descriptor.digest, slot=REFERRERS)
         if manifest is None:
             return
@@ -167,6 +171,9 @@ class Search:
         try:
             async with self._catch.slots:
                 fetched = await self._registry.manifest(self._repository, reference, is_guess=is_guess)
+            if len(fetched.raw) > lookup.MAX_MANIFEST and not (is_guess and self._carrier is None):
+                self._catch.reject(place, fetched.digest, _TOO_LARGE)
+                return None
             manifest = parse_manifest(fetched.raw, digest=fetched.digest, content_type=fetched.content_type)
         except ManifestUnknown:
             self._absent(reference, place)

@@ -31,6 +31,9 @@ from proxy.verify import lookup
 _WRITTEN = 256  # fallback indexes that we wrote and that may be asked for by digest
 _MAX_ANNOTATIONS = 4 * 1024  # bytes of a listed manifest's; with more it is listed without (T08: a listing stays small)
 _AT_ONCE = 8
+# Of one subject; whoever may push lists others in each listing, and what was listed is never forgotten (T50). What a
+# Decision rests on is kept whatever their number.
+_HELD = 4 * lookup.MAX_REFERRERS
 # Evidence that is listed is kept whole up to this size: a verifier behind us reads all of it, or fails (Notation does).
 _SMALL = 1024 * 1024
 
@@ -45,8 +48,15 @@ class Written:
     subject: Digest
 
 
+def _nobody(_repository: Repository, _subject: Digest) -> None:
+    """Nobody judges by it here."""
+
+
 class Witnesses:
-    """Who calls it has made sure that the subject is admitted. What is known is refreshed after `refresh_seconds`."""
+    """Who calls it has made sure that the subject is admitted. What is known is refreshed after `refresh_seconds`.
+
+    `noticed` is told of a subject of which other evidence was kept than was known.
+    """
 
     refresh_seconds = 300.0
 
@@ -58,6 +68,7 @@ class Witnesses:
         self._parentage = parentage
         self._clock = clock
         self._looked = Book(store, "witnesses", limit=10_000)
+        self.noticed: Callable[[Repository, Digest], None] = _nobody
         self._written: OrderedDict[tuple[Repository, Digest], Written] = OrderedDict()
 
     async def listing(self, repository: Repository, subject: Digest) -> tuple[Descriptor, ...]:
@@ -106,6 +117,10 @@ class Witnesses:
             key = f"{repository}@{subject}" if place is None else f"{repository}:{place}"
             await self._looked.put(key, {"at": now})
 
+    def forget(self, key: str | None = None) -> None:
+        """When the upstream was last asked, of one place or of all: another process may know better."""
+        self._looked.forget(key)
+
     def written(self, repository: Repository, digest: Digest) -> Written | None:
         return self._written.get((repository, digest))
 
@@ -151,9 +166,11 @@ class Witnesses:
 
     async def _take(self, repository: Repository, subject: Digest, digest: Digest) -> None:
         """Keep a listed referrer if it refers to the subject and can be nothing but evidence."""
-        family = await self._parentage.family(repository)
-        known = family.evidence_of.get(subject, {}).get(digest)
+        held = (await self._parentage.family(repository)).evidence_of.get(subject, {})
+        known = held.get(digest)
         if known is not None and REFERRERS in known.places(subject):
+            return
+        if known is None and len(held) >= _HELD:
             return
         registry = self._upstreams.registry(repository.upstream)
         try:
@@ -182,7 +199,10 @@ class Witnesses:
             registry = self._upstreams.registry(repository.upstream)
             await asyncio.gather(*(self._keep_blob(registry, repository, each) for each in manifest.blobs))
         await self._content.write(manifest.digest, manifest.raw)
+        is_new = manifest.digest not in (await self._parentage.family(repository)).evidence_of.get(subject, {})
         await self._parentage.remember(repository, manifest, kind="evidence", place=place, parent=subject)
+        if is_new:
+            self.noticed(repository, subject)
         await self._looked.put(f"{repository}:{place}:newest", {"digest": str(manifest.digest)})
 
     async def _keep_blob(self, registry: Registry, repository: Repository, blob: Descriptor) -> None:

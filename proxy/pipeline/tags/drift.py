@@ -52,8 +52,9 @@ class DriftWatch:
 
     async def look(self) -> int:
         """One bounded round over the pins that were not looked at for longest; return how many drifted."""
-        due = self._clock.now() - LOOK_AGAIN
-        pins = sorted((pin for pin in await self._pins.all() if pin.checked_at <= due), key=lambda pin: pin.checked_at)
+        now = self._clock.now()
+        due = [pin for pin in await self._pins.all() if not now - LOOK_AGAIN < pin.checked_at <= now]
+        pins = sorted(due, key=lambda pin: min(pin.checked_at, now))  # of the future: the clock was set back since
         return sum([await self._check(pin) for pin in pins[:_PINS_A_ROUND]])
 
     async def _check(self, pin: Pin) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
+from proxy.content.disk import Steps, no_step
 from proxy.errors import PinMismatch, RequestError, StorageError
 from proxy.events import PinMoved
 from proxy.oci.digest import Digest
@@ -80,7 +81,8 @@ class Pins:
     """`moved` returns when the move is on the disk of the audit: from there pins come back when the state is lost.
 
     So it is called before a pin is set: a pin that the audit does not know would be trusted anew after a loss. `changed` is
-    called after one was set elsewhere than before: what was answered by the old one may not be repeated.
+    called after one was set elsewhere than before: what was answered by the old one may not be repeated. `steps` is called
+    after each step: tests end the process there.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class Pins:
         moved: Callable[[PinMoved], Awaitable[None]],
         *,
         changed: Callable[[], None] = _nobody,
+        steps: Steps = no_step,
     ) -> None:
+        self._steps = steps
         self._book = Book(store, _BOOK, limit=_LIMIT)
         self._marks = Book(store, _MARKS, limit=16)
         self._moved = moved
@@ -134,11 +138,13 @@ class Pins:
             old = _parse(found[0]) if found else None
             move = PinMoved(repository, tag.name, old.digest if old else None, digest, "confirm", by)
             await self._moved(move)
+            self._steps("said")
             try:
                 await self._book.put(_key(repository, tag), pin.to_record())
             except StorageError:
                 await self._put_right(move, pin, move.old)
                 raise
+            self._steps("set")
         self._changed()
 
     def _turn(self, repository: Repository, tag: Tag) -> asyncio.Lock:
@@ -153,12 +159,14 @@ class Pins:
         """The audit first; where the pin was not set after all, the audit is put right."""
         move = PinMoved(pin.repository, pin.tag.name, old, pin.digest, pin.cause, pin.by)
         await self._moved(move)
+        self._steps("said")
         key = _key(pin.repository, pin.tag)
         try:
             is_set = await self._book.compare_and_set(key, pin.to_record(), expected=expected)
         except StorageError:
             await self._put_right(move, pin, old)
             raise
+        self._steps("set")
         if not is_set:
             standing = await self.get(pin.repository, pin.tag)
             await self._put_right(move, pin, standing.digest if standing else old)
@@ -212,9 +220,33 @@ class Pins:
     async def is_recovered(self) -> bool:
         return await self._marks.get(_RECOVERED) is not None
 
+    async def learn(self, key: str) -> None:
+        """Another process wrote this pin: where it leads elsewhere now, what was answered by it may not be repeated.
+
+        Raise StorageError, after which nothing is known of it here.
+        """
+        is_known, before = self._book.remembered(key)
+        self._book.forget(key)
+        is_moved = is_known or not self._book.is_whole
+        try:
+            after = await self._book.get(key)
+            if is_known:
+                is_moved = _digest_of(before) != _digest_of(after[0] if after else None)
+        finally:
+            if is_moved:
+                self._changed()
+
     def forget(self) -> None:
         self._book.forget()
         self._marks.forget()
+
+    def forget_marks(self) -> None:
+        self._marks.forget()
+
+
+def _digest_of(record: Any) -> Any:
+    """Where it leads, for comparison; what cannot be read leads nowhere."""
+    return record.get("digest") if isinstance(record, dict) else None
 
 
 def _key(repository: Repository, tag: Tag) -> str:

@@ -35,7 +35,8 @@ class Fills:
         self.at_once = self.most_at_once = 0
         self.fails_at: Digest | None = None
 
-    async def body(self, _: Repository, blob: Descriptor):
+    async def body(self, _: Repository, blob: Descriptor, *, is_kept: bool):
+        assert is_kept, "nobody reads what passes by"
         self.asked.append(blob.digest)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -43,6 +43,28 @@ async def test_one_id_for_one_client_reference_and_decision_for_ten_minutes():
     assert len(desk.events) == 2
 
 
+async def test_two_workers_give_one_id_and_record_it_once():
+    desk = Desk()
+    other = Refusals(desk.store, desk.events.append, desk.clock)
+    first = await desk.say()
+    second = await other.say(NODE, name=NAME, reference="v1", error=NotAllowed("no rule"))
+    assert second.refusal == first.refusal
+    assert len(desk.events) == 1
+    desk.clock.forward(minutes=11)
+    third = await other.say(NODE, name=NAME, reference="v1", error=NotAllowed("no rule"))
+    assert third.refusal != first.refusal
+    assert (await desk.say()).refusal == third.refusal
+
+
+async def test_an_id_whose_worker_died_before_it_recorded_the_refusal_is_recorded_by_the_next():
+    desk = Desk()
+    first = await desk.say()
+    await desk.store.delete("refusals", first.refusal)
+    other = Refusals(desk.store, desk.events.append, desk.clock)
+    assert (await other.say(NODE, name=NAME, reference="v1", error=NotAllowed("no rule"))).refusal == first.refusal
+    assert (await read_refusal(desk.store, first.refusal))["message"] == first.message
+
+
 async def test_another_client_reference_or_decision_is_another_id():
     desk = Desk()
     ids = {

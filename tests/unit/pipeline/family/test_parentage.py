@@ -76,14 +76,14 @@ async def test_evidence_of_two_images_in_two_places_is_evidence_of_both(store):
 async def test_what_is_remembered_while_the_memory_is_dropped_is_not_lost(store):
     parentage = Parentage(store)
     image = manifest("app")
-    put = store.put
+    write = store.compare_and_set
 
     async def dropping(*given, **named):
-        entry = await put(*given, **named)
+        entry = await write(*given, **named)
         parentage.forget()
         return entry
 
-    store.put = dropping
+    store.compare_and_set = dropping
     await parentage.remember(REPOSITORY, image, kind="root")
     assert image.digest in (await parentage.family(REPOSITORY)).known
 
@@ -103,6 +103,51 @@ async def test_a_family_that_was_read_while_somebody_wrote_is_read_again(store):
         return page
 
     store.scan = interrupted
+    assert image.digest in (await parentage.family(REPOSITORY)).known
+
+
+async def test_two_processes_that_record_one_manifest_at_once_lose_nothing_of_each_other(store):
+    one, two = Parentage(store), Parentage(store)
+    image = manifest("app")
+    for parentage in (one, two):
+        await parentage.family(REPOSITORY)  # each remembers that there is nothing
+    await one.remember(REPOSITORY, image, kind="root")
+    await two.remember(REPOSITORY, image, kind="evidence", place="tag", parent=SUBJECT)
+    known = (await Parentage(store).family(REPOSITORY)).known[image.digest]
+    assert (known.kind, known.proves) == ("root", ((SUBJECT, "tag"),))
+
+
+async def test_what_another_process_wrote_is_learned_by_itself(store):
+    here, other = Parentage(store), Parentage(store)
+    old, new = manifest("old"), manifest("new")
+    await here.remember(REPOSITORY, old, kind="root")
+    await other.remember(REPOSITORY, new, kind="root")
+    assert new.digest not in (await here.family(REPOSITORY)).known
+    store.scan = None  # nothing is read but the one record
+    await here.learn(f"{REPOSITORY}@{new.digest}")
+    assert set((await here.family(REPOSITORY)).known) == {old.digest, new.digest}
+    await Parentage(store).learn(f"{REPOSITORY}@{new.digest}")  # of a family that nobody asked for nothing is read
+
+
+async def test_what_is_learned_while_its_family_is_read_is_not_lost(store):
+    parentage = Parentage(store)
+    image = manifest("app")
+    scan, begun, go = store.scan, asyncio.Event(), asyncio.Event()
+
+    async def slow(*given, **named):
+        page = await scan(*given, **named)
+        if not begun.is_set():
+            begun.set()
+            await go.wait()
+        return page
+
+    store.scan = slow
+    reading = asyncio.create_task(parentage.family(REPOSITORY))
+    await begun.wait()
+    await Parentage(store).remember(REPOSITORY, image, kind="root")
+    await parentage.learn(f"{REPOSITORY}@{image.digest}")
+    go.set()
+    await reading
     assert image.digest in (await parentage.family(REPOSITORY)).known
 
 

@@ -180,3 +180,25 @@ async def test_that_pins_were_brought_back_is_said_once_and_kept(store, notebook
     assert not await Pins(store, notebook).is_recovered()
     await Pins(store, notebook).recovered()
     assert await Pins(store, notebook).is_recovered()
+
+
+async def test_t62_a_pin_that_another_process_moved_drops_what_was_answered_by_it(store, notebook):
+    dropped = []
+    here, other = Pins(store, notebook, changed=lambda: dropped.append(1)), Pins(store, notebook)
+    await here.first(REPOSITORY, TAG, A, now=START, by="here")
+    await other.confirm(REPOSITORY, TAG, B, now=START, by="operator")
+    await here.learn(f"{REPOSITORY}:{TAG}")
+    assert (await here.get(REPOSITORY, TAG)).digest == B
+    assert dropped == [1]
+
+
+async def test_a_pin_that_another_process_only_looked_at_or_that_nobody_asked_for_drops_nothing(store, notebook):
+    dropped = []
+    here, other = Pins(store, notebook, changed=lambda: dropped.append(1)), Pins(store, notebook)
+    await here.first(REPOSITORY, TAG, A, now=START, by="here")
+    await other.checked(await other.get(REPOSITORY, TAG), now=START, offered=B, summary="allow")
+    await here.learn(f"{REPOSITORY}:{TAG}")
+    assert (await here.get(REPOSITORY, TAG)).offered == B
+    await other.first(REPOSITORY, Tag("v2"), B, now=START, by="other")
+    await here.learn(f"{REPOSITORY}:v2")
+    assert dropped == []
