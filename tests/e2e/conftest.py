@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.lab import LabBehind
 from tests.e2e.nodes import Containerd
 from tests.e2e.processes import Ran, run
 from tests.e2e.registries import DockerRegistry
@@ -19,6 +20,13 @@ def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]
     """One for all tests of a worker: each pulls into a namespace of its own."""
     require_root("containerd unpacks layers by mounting them")
     with Containerd(tmp_path_factory.mktemp("containerd")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBehind]:
+    """All lab images behind one proxy, whose upstream is gone: for whoever verifies there."""
+    with LabBehind(tmp_path_factory.mktemp("behind") / "proxy") as running:
         yield running
 
 

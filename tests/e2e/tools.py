@@ -7,7 +7,15 @@ from typing import NoReturn
 import pytest
 
 # Built with Go where somebody wants them; what they made is committed under tests/assets.
-_BY_CHOICE = {"cosign2": "cosign 2.6", "cosign": "cosign", "crane": "crane", "helm": "helm 3", "notation": "notation"}
+_BY_CHOICE = {
+    "cosign2": "cosign 2.6",
+    "cosign3": "cosign 3.1",
+    "cosign": "cosign",
+    "crane": "crane",
+    "helm": "helm 3",
+    "notation": "notation",
+    "oras": "oras",
+}
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts servers, and not every PATH looks
 
 

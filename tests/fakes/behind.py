@@ -3,11 +3,21 @@
 import json
 from typing import Any
 
+from proxy.events import Judged
 from proxy.oci.digest import Digest
 from proxy.oci.manifest import Index, parse_manifest
 from proxy.oci.reference import EvidenceTag
 from tests.fakes.house import House
 from tests.fakes.layouts import Layout
+
+
+def judged(house: House, subject: Digest) -> list[Judged]:
+    """Each time that this image was judged as an image of its own, oldest first."""
+    return [
+        each
+        for each in house.events
+        if isinstance(each, Judged) and each.digest == subject and each.record["index"] is None
+    ]
 
 
 async def pull(house: House, name: str, reference: object, layout: Layout) -> dict[str, bytes]:

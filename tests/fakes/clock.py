@@ -12,6 +12,9 @@ class HandClock:
     def now(self) -> datetime:
         return self._now
 
+    def lived(self, until: datetime) -> None:
+        """It has no past."""
+
     def seen(self, proved: datetime | None) -> None:
         """A hand-made now stays where it was put."""
 
@@ -31,8 +34,11 @@ class OffsetClock:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
 
-    def seen(self, proved: datetime | None) -> None:
+    def lived(self, until: datetime) -> None:
         """The offset is the test's, and stays."""
+
+    def seen(self, proved: datetime | None) -> None:
+        """The same."""
 
     def forward(self, **span: float) -> None:
         self.offset += timedelta(**span)

@@ -27,6 +27,7 @@ def _new_file(raw: bytes = b"") -> int:
 
 class MemoryBody:
     is_stored = True
+    is_kept = True
 
     def __init__(self, digest: Digest, file: int) -> None:
         self.digest = digest
@@ -45,6 +46,9 @@ class MemoryBody:
             self.released = self.size
         return self.released
 
+    def doubt(self) -> None:
+        pass
+
     def close(self) -> None:
         if self._file is not None:
             os.close(self._file)
@@ -60,6 +64,10 @@ class MemoryPartial:
         self._growth = Growth(digest, size)
         self._growth.advance(len(kept))
         self._is_over = False
+        self.validator: str | None = store.validators.get(digest)
+
+    async def remember(self, validator: str | None) -> None:
+        self.validator = self._store.validators[self.digest] = validator
 
     @property
     def received(self) -> int:
@@ -73,6 +81,9 @@ class MemoryPartial:
             raise ContentMismatch(f"the upstream sent more than the {self.size} bytes that the blob has")
         os.pwrite(self._file, chunk, self.received)
         self._growth.advance(self.received)
+
+    async def sink(self) -> None:
+        """Only `write` is there."""
 
     async def commit(self) -> None:
         self._require_filling()
@@ -111,6 +122,7 @@ class MemoryStore:
         self.blobs: dict[Digest, int] = {}
         self.growing: dict[Digest, MemoryPartial] = {}
         self.kept: dict[Digest, bytes] = {}
+        self.validators: dict[Digest, str | None] = {}
         self.error: Exception | None = None
         self._rotted = rotted
 

@@ -27,6 +27,8 @@ class FakeDoor:
         self.refusal: Exception | None = None
         self.warning: str | None = None
         self.wrap: Callable = lambda body: body
+        self.generation = 0
+        self.until: float | None = None
         self.askers: list[Asker] = []
         self.requests: list[object] = []
 
@@ -56,7 +58,8 @@ class FakeDoor:
             raise ManifestUnknown("the upstream has no such manifest")
         raw, media_type = found
         outcome = "hit" if isinstance(request.reference, Tag) else "miss"
-        return ManifestAnswer(raw, media_type, Digest.of(raw), repository, outcome, self.warning)
+        repeats = (self.generation, self.until) if outcome == "hit" else None
+        return ManifestAnswer(raw, media_type, Digest.of(raw), repository, outcome, self.warning, repeats)
 
     async def blob(self, asker: Asker, request: GetBlob) -> BlobAnswer:
         repository = self._heard(asker, request, request.name, request.ns)

@@ -2,7 +2,7 @@
 
     python -m tests.fakes.filler ROOT DIGEST SIZE [STEP]
 
-Lines: `write N` appends N bytes of the file on line one's path, `commit`, `fail`, `keep`, `small` (store all at once).
+Lines: `write N` appends N bytes of the file on line one's path, `commit`, `fail`, `keep`.
 It answers each with a line. With STEP it ends, as by kill -9, right after the step of that name.
 """
 
@@ -27,10 +27,6 @@ async def main(root: str, name: str, size: str, step: str = "") -> None:
 
     store = FilesystemStore(Path(root), rotted=_say, steps=end_at)
     raw = Path(sys.stdin.readline().strip()).read_bytes()
-    if step.startswith("small:"):
-        step = step.removeprefix("small:")
-        await store.write(Digest.parse(name), raw)
-        return
     partial = await store.partial(Digest.parse(name), int(size))
     if partial is None:
         _say("held")

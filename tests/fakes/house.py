@@ -62,6 +62,7 @@ class House:
         self.extra = extra
         self.upstream_extra = upstream_extra
         self.fills_ahead = fills_ahead
+        self.others: dict[str, FakeRegistry] = {}  # more upstreams, by name; to be filled before it is entered
         self.clock = OffsetClock()
         self.upstream = FakeRegistry()
         self.events: list[Event] = []
@@ -69,7 +70,8 @@ class House:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self.upstream)
+        for registry in (self.upstream, *self.others.values()):
+            await self._stack.enter_async_context(registry)
         self._http = await self._stack.enter_async_context(
             aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=60))
         )
@@ -81,10 +83,11 @@ class House:
         await self._stack.aclose()
 
     async def start(self) -> None:
+        others = "".join(f", {name}: {{ url: '{each.url}' }}" for name, each in self.others.items())
         (self.folder / "pratique.yaml").write_text(
             f"listen: {{ registry: {{ address: 127.0.0.1:0 }}, admin: {{ address: 127.0.0.1:0 }} }}\n"
             f"policy: policy.yaml\n"
-            f"upstreams: {{ {UPSTREAM}: {{ url: '{self.upstream.url}' {self.upstream_extra} }} }}\n"
+            f"upstreams: {{ {UPSTREAM}: {{ url: '{self.upstream.url}' {self.upstream_extra} }}{others} }}\n"
             f"{self.extra or 'limits: { drainSeconds: 1 }'}\n"
         )
         config = load(self.folder / "pratique.yaml", env={})

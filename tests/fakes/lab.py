@@ -5,6 +5,7 @@ policy_of(twin.case)                     one under which it must not: `twins(cas
 serve(case, registry)                    the image where a registry that behaves as the case's `api` has it
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -57,8 +58,21 @@ def serve(case: Case, registry: FakeRegistry) -> Layout:
     """Put a case's image and evidence where a registry that behaves as its `api` says has them."""
     layout = read_layout(LAB / case["folder"])
     layout.put_in(registry, case["repo"])
-    registry.knobs.has_referrers_api = case["api"] == "referrers"
+    if case["api"] != "referrers":
+        registry.knobs.lacks_api.add(case["repo"])
     return layout
+
+
+def predicate_types(case: Case) -> set[str]:
+    """Of all attestations that came with the image, whatever `require` asks for, as their own statements say."""
+    layout = read_layout(LAB / case["folder"])
+    found = set()
+    for raw in layout.blobs.values():
+        document = json.loads(raw) if raw[:1] == b"{" else {}
+        envelope = document.get("dsseEnvelope", document)
+        if "payloadType" in envelope:
+            found.add(json.loads(base64.b64decode(envelope["payload"]))["predicateType"])
+    return found
 
 
 # What a case asks for, as the policy says it.
@@ -102,12 +116,21 @@ def _rule(case: Case, written: _Written) -> dict[str, Any]:
     wanted = case["require"]
     require = _all(wanted.get("signature", {}), {}, written, "signature")
     for number, each in enumerate(wanted.get("attestations", [])):
-        require += _all(each, {"attestation": each["predicate_type"]}, written, f"attestation{number}")
+        if "predicate_type" in each:
+            speaks = {"attestation": each["predicate_type"], **({"where": each["where"]} if "where" in each else {})}
+            require += _all(each, speaks, written, f"attestation{number}")
+        else:
+            require += _all(each, {}, written, f"signature{number}")
     port = "5003" if case["api"] == "referrers" else "5001"
-    return {"match": f"reg.test/{case['repo']}", "require": require, "signedAs": [f"127.0.0.1:{port}/{case['repo']}"]}
+    where = case.get("laid_at", case["repo"])
+    return {
+        "match": f"reg.test/{where}",
+        "require": require,
+        "signedAs": [case.get("signed_as", f"127.0.0.1:{port}/{case['repo']}")],
+    }
 
 
-def _all(wanted: dict[str, Any], speaks: dict[str, str], written: _Written, name: str) -> list[dict[str, Any]]:
+def _all(wanted: dict[str, Any], speaks: dict[str, Any], written: _Written, name: str) -> list[dict[str, Any]]:
     """A requirement for each of `all_of`, and one for `any_of`."""
     require = [_one(each, speaks, written) for each in wanted.get("all_of", [])]
     anyone = [_one(each, speaks, written) for each in wanted.get("any_of", [])]
@@ -115,7 +138,7 @@ def _all(wanted: dict[str, Any], speaks: dict[str, str], written: _Written, name
     return [each | {"name": f"{name}-{number}"} for number, each in enumerate(require)]
 
 
-def _one(asked: Asked, speaks: dict[str, str], written: _Written) -> dict[str, Any]:
+def _one(asked: Asked, speaks: dict[str, Any], written: _Written) -> dict[str, Any]:
     claims = asked.get("annotations") or asked.get("notation", {}).get("user_metadata")
     said = {"claims": claims} if claims else {}
     signer = written.signer(asked)
@@ -125,6 +148,7 @@ def _one(asked: Asked, speaks: dict[str, str], written: _Written) -> dict[str, A
 def _key(asked: Asked, written: _Written) -> tuple[str, dict[str, Any]]:
     entry = {"key": str(LAB / asked["key"]), "log": asked["log"]}
     entry |= {word: asked[word] for word in ("hash", "timestamp") if word in asked}
+    entry |= {"validUntil": asked["valid_until"]} if "valid_until" in asked else {}
     if "trusted_root" in asked:
         entry["trustRoot"] = _sigstore(asked, written)
     return Path(asked["key"]).stem, entry
@@ -149,7 +173,9 @@ def _notation(asked: Asked, written: _Written) -> tuple[str, dict[str, Any]]:
 
 
 def _own_pki(asked: Asked, written: _Written) -> tuple[str, dict[str, Any]]:
-    return "company", {"x509": _store(asked, written), "san": asked["own_pki"]["identity"]}
+    entry = {"x509": _store(asked, written, timestamps=asked.get("timestamps")), "san": asked["own_pki"]["identity"]}
+    entry |= {word: asked[word] for word in ("log", "timestamp") if word in asked}
+    return "company", entry | ({"trustRoot": _sigstore(asked, written)} if "trusted_root" in asked else {})
 
 
 _SIGNERS: dict[str, Callable[[Asked, _Written], tuple[str, dict[str, Any]]]] = {
@@ -169,7 +195,10 @@ def _sigstore(asked: Asked, written: _Written) -> str:
 def _store(asked: Asked, written: _Written, *, timestamps: str | None = None) -> str:
     """The certificates name neither a CRL nor an OCSP responder, so `enforce`, the default, has nothing to ask."""
     (anchor,) = asked["x509"]
-    entry = {"certificates": str(LAB / anchor)} | ({"timestamps": str(LAB / timestamps)} if timestamps else {})
+    entry: dict[str, Any] = {"certificates": str(LAB / anchor)} | (
+        {"timestamps": str(LAB / timestamps)} if timestamps else {}
+    )
+    entry |= {"crls": asked["crls"]} if "crls" in asked else {}
     return written.root(entry, Path(anchor).name.partition(".")[0].replace("_", "-"))
 
 
@@ -222,7 +251,7 @@ def _of_key(case: Case, asked: Asked) -> Iterator[tuple[str, Change]]:
     for other in sorted(others):
         yield f"the key {other}", _set(("key",), f"trust/keys/{other}.pub")
     if "hash" in asked:
-        yield "another hash", _set(("hash",), "sha512")
+        yield "another hash", _set(("hash",), "sha384" if asked["hash"] == "sha512" else "sha512")
     yield from _of_roots(asked, _STRANGE_TO_KEYS)
     if "trusted_root" not in asked:
         yield (
@@ -273,8 +302,10 @@ def _of_notation(_: Case, asked: Asked) -> Iterator[tuple[str, Change]]:
 
 
 def _of_pki(_: Case, __: Asked) -> Iterator[tuple[str, Change]]:
-    yield "another name", _set(("own_pki", "identity"), "mallory@acme.test")
-    yield "another store", _set(("x509",), ["trust/x509/n_p256.root.pem"])
+    for wrong in ("mallory@acme.test", "signer@acme.test.evil.test", "xsigner@acme.test"):
+        yield f"the name {wrong}", _set(("own_pki", "identity"), wrong)
+    for store in ("n_p256", "fulcio_a"):
+        yield f"the store {store}", _set(("x509",), [f"trust/x509/{store}.root.pem"])
 
 
 def _set(path: tuple[str, ...], value: Any) -> Change:

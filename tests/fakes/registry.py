@@ -15,9 +15,11 @@ Knobs (`upstream.knobs.<name>`; all may be turned at any time; `Knobs` says what
     who may ask     auth, users, is_anonymous_allowed, realm, challenge, is_ngc, token_methods, token_seconds, token_field, token_body
     failing         fail(status, kinds, times, retry_after), drop(kinds, times), delay, delay_kinds, headers
     lying           sequences, swapped, digest_header, content_type, content_encoding, etag
-    broken bodies   cut_at + cut_times, hold_at + hold, rate, chunk, has_length, extra_length, flood_kinds, ignores_range
+    broken bodies   cut_at + cut_times, hold_at + hold, rate, chunk, has_length, extra_length, flood_kinds, ignores_range, content_range,
+                    trickle_kinds + trickle
     elsewhere       redirect (a status) + redirect_to (a base URL; None is ourselves), redirect_kinds, location
-    listings        page, link, has_referrers_api, referrers_status, referrers_type, extra_referrers, lists_nothing
+    listings        page, link, has_referrers_api, lacks_api, referrers_status, referrers_type, extra_referrers, lists_nothing,
+                    lists_backwards
     quirks          fallback_is_subject (GHCR, GitLab), missing_by_digest (registry.k8s.io), api_token (GitHub)
 """
 
@@ -111,6 +113,9 @@ class Knobs:
     extra_length: int = 0  # Content-Length says so many more than there are; the connection ends early
     flood_kinds: frozenset[str] = frozenset()  # an endless chunked body
     ignores_range: bool = False
+    content_range: str | None = None  # of each 206, as is
+    trickle_kinds: frozenset[str] = frozenset()  # a chunked body that never ends, a byte at a time …
+    trickle: float = 0.02  # … and so many seconds between two of them
 
     # Elsewhere.
     redirect: int | None = None  # 307 and the like, for redirect_kinds, to <redirect_to>/storage/<digest>
@@ -122,10 +127,12 @@ class Knobs:
     page: int | None = None  # entries a page of tags and referrers, with Link rel=next
     link: str | None = None  # the target of Link, whatever the page: endless or foreign
     has_referrers_api: bool = True  # False: 404
+    lacks_api: set[str] = field(default_factory=set)  # repositories of which alone it says 404
     referrers_status: int | None = None
     referrers_type: str = INDEX
     extra_referrers: list[dict[str, Any]] = field(default_factory=list)
     lists_nothing: bool = False  # the API is there, and its list is empty
+    lists_backwards: bool = False  # what was pushed last comes first, in the API and in `put_fallback`
 
     # Quirks of one registry each.
     fallback_is_subject: bool = False  # a fallback tag that is missing is answered with the image itself
@@ -207,6 +214,8 @@ class FakeRegistry:
         As clients write it: each entry under another `artifact_type`, or without annotations (not `tells`).
         """
         listed = [dict(each) for each in self._referrers(repo, subject)]
+        if self.knobs.lists_backwards:
+            listed.reverse()
         for each in listed:
             each["artifactType"] = artifact_type or each["artifactType"]
             each["annotations"] = each["annotations"] if tells else {}
@@ -308,7 +317,9 @@ class FakeRegistry:
         if kind in DATA_KINDS and not self._may(seen):
             return self._error(seen, 401, "UNAUTHORIZED", "who are you", {"WWW-Authenticate": self._challenge(found)})
         if kind in knobs.flood_kinds:
-            return await self._flood(request, seen)
+            return await self._flood(request, seen, b" " * knobs.chunk)
+        if kind in knobs.trickle_kinds:
+            return await self._flood(request, seen, b" ", every=knobs.trickle)
         if kind == "ping":
             return self._json(seen, {})
         if found is None:
@@ -427,10 +438,12 @@ class FakeRegistry:
     async def _listing(self, request: web.BaseRequest, seen: Seen, name: str, reference: str) -> web.StreamResponse:
         if self.knobs.referrers_status is not None:
             return self._error(seen, self.knobs.referrers_status, "UNSUPPORTED", "the knob says so")
-        if not self.knobs.has_referrers_api:
+        if not self.knobs.has_referrers_api or name in self.knobs.lacks_api:
             return self._error(seen, 404, "UNSUPPORTED", "no referrers API")
         held = [] if self.knobs.lists_nothing else self._referrers(name, Digest.parse(reference))
         listed = held + self.knobs.extra_referrers
+        if self.knobs.lists_backwards:
+            listed.reverse()
         page, headers = self._paged(request, listed)
         return self._json(
             seen,
@@ -488,7 +501,7 @@ class FakeRegistry:
             if start >= len(raw):
                 return web.Response(status=416, headers={"Content-Range": f"bytes */{len(raw)}"})
             status = 206
-            headers["Content-Range"] = f"bytes {start}-{len(raw) - 1}/{len(raw)}"
+            headers["Content-Range"] = knobs.content_range or f"bytes {start}-{len(raw) - 1}/{len(raw)}"
         if etag:
             headers["ETag"] = etag
         if media_type:
@@ -539,15 +552,17 @@ class FakeRegistry:
         else:
             await response.write_eof()
 
-    async def _flood(self, request: web.BaseRequest, seen: Seen) -> web.StreamResponse:
+    async def _flood(
+        self, request: web.BaseRequest, seen: Seen, junk: bytes, *, every: float = 0.0
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": self.knobs.content_type or INDEX, **self.knobs.headers})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        junk = b" " * self.knobs.chunk
         try:
             while True:
                 await response.write(junk)
                 seen.sent += len(junk)
+                await asyncio.sleep(every)
         except ConnectionError:
             return response
 

@@ -20,7 +20,9 @@ from tests.fakes.vectors import Scene, founds_of, material_of, target_of
 
 PROD = "roots/sigstore-prod.json"
 GITHUB_ACTIONS = "https://token.actions.githubusercontent.com"
-_SLSA = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml"
+SLSA_GENERATOR = (
+    "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml"
+)
 _CONNAISSEUR = VECTORS / "cosign-connaisseur" / "testimage"
 _NOTATION = VECTORS / "notation-connaisseur"
 _ALPINE = VECTORS / "notation-go-alpine"
@@ -32,7 +34,7 @@ def keyless(issuer: str, subject: str, root: str = PROD, name: str = "publisher"
 
 def slsa(version: str) -> Scene:
     """v1.4.0: a Rekor `intoto 0.0.1` entry; v2.1.0: `dsse 0.0.1`. SLSA v0.2 provenance in `.att`."""
-    signer = keyless(GITHUB_ACTIONS, f"{_SLSA}@refs/tags/{version}")
+    signer = keyless(GITHUB_ACTIONS, f"{SLSA_GENERATOR}@refs/tags/{version}")
     return _of_layout(VECTORS / "oci-slsa-att" / version, signer)
 
 
@@ -134,7 +136,7 @@ def _of_anchors(subject: str, image: bytes, founds: tuple[Found, ...], anchors: 
 
 
 def _of_layout(folder: Path, *signers: Signer) -> Scene:
-    layout, subject = _tagged(folder)
+    layout, subject = tagged(folder)
     return Scene(
         target=target_of(layout, subject, Repository("ghcr.io", "a/b")),
         founds=founds_of(layout, subject),
@@ -144,11 +146,11 @@ def _of_layout(folder: Path, *signers: Signer) -> Scene:
     )
 
 
-def _tagged(folder: Path) -> tuple[Layout, Digest]:
+def tagged(folder: Path) -> tuple[Layout, Digest]:
     """cosign's own layouts mark what an entry is by an annotation."""
     layout = read_layout(folder)
     for entry in json.loads((folder / "index.json").read_text())["manifests"]:
-        kind = entry["annotations"]["kind"].rpartition("/")[2]
+        kind = entry["annotations"].get("kind", "").rpartition("/")[2]
         if kind in ("sigs", "atts"):
             suffix = {"sigs": ".sig", "atts": ".att"}[kind]
             layout.tags[EvidenceTag(layout.roots[0], suffix).tag.name] = Digest.parse(entry["digest"])

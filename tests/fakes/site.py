@@ -91,9 +91,13 @@ class Site(House):
         stamps = self.sigstore.stamper.chain[-1].public_bytes(Encoding.PEM)
         (self.folder / "stamps.pem").write_bytes(stamps)
 
-    def write(self, rule: str) -> None:
-        """policy.yaml with this rule; a running proxy is told by `change`."""
-        parts = self._parts
+    def write(self, rule: str, **changes: str) -> None:
+        """policy.yaml with this rule; a running proxy is told by `change`.
+
+        `changes` stay until they are given again; `whole_roots`, `whole_signers` and `whole_images` stand alone, for once.
+        """
+        kept = {word: text for word, text in self._parts.items() if not word.startswith("whole_")}
+        parts = self._parts = kept | changes
         (self.folder / "policy.yaml").write_text(
             "version: 1\n"
             + _whole("trustRoots", parts.get("whole_roots"), self._roots() + _under(parts["roots"]))
@@ -114,10 +118,8 @@ class Site(House):
         return hashlib.sha256((self.folder / f"{name}.json").read_bytes()).hexdigest()
 
     def change(self, rule: str, **parts: str) -> None:
-        """`parts` stay until they are given again; `whole_roots`, `whole_signers` and `whole_images` stand alone, for once."""
-        kept = {word: text for word, text in self._parts.items() if not word.startswith("whole_")}
-        self._parts = kept | parts
-        self.write(rule)
+        """Another policy under the running proxy, as `write` has it."""
+        self.write(rule, **parts)
         self.clock.forward(seconds=1)  # what was denied before a change is judged anew
         self.proxy.reload()
 

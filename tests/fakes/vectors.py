@@ -23,7 +23,9 @@ from proxy.verify.material import KeylessSigner, Signer, TrustMaterial, TrustRoo
 from proxy.verify.prove import prove_all
 from tests.fakes.layouts import LAB, VECTORS, Layout, read_layout
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # after the last signature of the lab, before its certificates end
+NOW = datetime(
+    2026, 11, 22, tzinfo=UTC
+)  # after the last signature of the lab and the assets, before their certificates end
 _LAYERS = ("application/vnd.dev.sigstore.bundle", "application/jose+json", "application/cose")
 
 
@@ -87,6 +89,7 @@ def signer_of(asked: dict[str, Any]) -> Signer:
                 hash=asked.get("hash"),
                 needs_log=asked["log"] == "required",
                 needs_timestamp=asked.get("timestamp") == "required",
+                valid_until=datetime.fromisoformat(asked["valid_until"]) if "valid_until" in asked else None,
                 root=root,
             )
         )
@@ -97,13 +100,20 @@ def signer_of(asked: dict[str, Any]) -> Signer:
         extensions = {_camel(key): TextPattern.exact(value) for key, value in who.get("extensions", {}).items()}
         return KeylessSigner(name, root, who["issuer"], subject, extensions)
     if "own_pki" in asked:
-        return X509Signer(name, _store_name(asked), san=TextPattern.exact(asked["own_pki"]["identity"]))
+        return X509Signer(
+            name,
+            _store_name(asked),
+            san=TextPattern.exact(asked["own_pki"]["identity"]),
+            needs_log=asked.get("log") == "required",
+            needs_timestamp=asked.get("timestamp") == "required",
+            root=root,
+        )
     return X509Signer(name, _store_name(asked), subject=_subject(asked["notation"]["trusted_identity"]))
 
 
 def material_of(*signers: Signer, **roots: TrustRoot) -> TrustMaterial:
     """Material with every root and store that these signers name."""
-    names = {signer.root for signer in signers if not isinstance(signer, X509Signer) and signer.root} - roots.keys()
+    names = {signer.root for signer in signers if signer.root} - roots.keys()
     stores = {signer.store for signer in signers if isinstance(signer, X509Signer)}
     return TrustMaterial(
         signers={signer.name: signer for signer in signers},
@@ -120,9 +130,10 @@ def root_of(name: str) -> TrustRoot:
 
 
 def store_of(name: str) -> X509Store:
-    """`certificates` or `certificates|timestamps`, paths relative to the lab."""
-    anchors, _, stamps = name.partition("|")
-    return X509Store(name, _pem(anchors), _pem(stamps) if stamps else ())
+    """`certificates|timestamps|crls`, paths relative to the lab; the latter two may be missing."""
+    anchors, stamps, crls = (*name.split("|"), "", "")[:3]
+    given = tuple(Path(each).read_bytes() for each in crls.split(",") if each)
+    return X509Store(name, _pem(anchors), _pem(stamps) if stamps else (), crls=given)
 
 
 def target_of(layout: Layout, digest: Digest, repository: Repository) -> Target:
@@ -149,8 +160,8 @@ def expected(case: dict[str, Any], proved: Proved) -> list[str]:
     if signature and not _is_met(signature, [each for each in proved.evidence if each.kind == "signature"]):
         missing.append("signature")
     for each in case["require"].get("attestations", []):
-        kind = each["predicate_type"]
-        said = [one for one in proved.evidence if one.kind == "attestation" and one.predicate_type == kind]
+        kind = each.get("predicate_type", "signature")
+        said = [one for one in proved.evidence if kind in (one.kind, one.predicate_type)]
         if not _is_met(each, said):
             missing.append(kind)
     return missing
@@ -174,7 +185,11 @@ def _founds(layout: Layout, place: str, digest: Digest, subject: Digest) -> list
         return [found for each in document.manifests for found in _founds(layout, place, each.digest, subject)]
     if place in ("referrers", "fallback") and (document.subject is None or document.subject.digest != subject):
         return []
-    return [found_in(document, layout, place, number) for number in _evidence_layers(document)]
+    founds = [found_in(document, layout, place, number) for number in _evidence_layers(document)]
+    if any(found.carriers for found in founds):
+        # A bare statement is said by who signed its manifest (evidence.md 5, Docker Hardened Images).
+        founds += [replace(each, subject=digest) for each in founds_of(layout, digest)]
+    return founds
 
 
 def _evidence_layers(document: Manifest) -> list[int]:
@@ -186,12 +201,18 @@ def _evidence_layers(document: Manifest) -> list[int]:
 
 def found_in(document: Manifest, layout: Layout, place: str, number: int) -> Found:
     layer = document.layers[number]
-    return Found(place, document.digest, layer.digest, layer.media_type, layer.annotations, layout.blobs[layer.digest])
+    found = Found(place, document.digest, layer.digest, layer.media_type, layer.annotations, layout.blobs[layer.digest])
+    is_statement = mediatype.bare(layer.media_type) == mediatype.IN_TOTO
+    return replace(found, carriers=(document.digest,)) if is_statement else found
 
 
 def _store_name(asked: dict[str, Any]) -> str:
-    stamps = asked.get("notation", {}).get("timestamp")
-    return "|".join([*asked["x509"], *([stamps] if stamps else [])])
+    parts = [
+        asked["x509"][0],
+        asked.get("timestamps") or asked.get("notation", {}).get("timestamp", ""),
+        ",".join(asked.get("crls", ())),
+    ]
+    return "|".join(parts).rstrip("|")
 
 
 def _pem(name: str) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from proxy.demo.images import (
     as_referrer,
     make_image,
     make_index,
+    merge_signatures,
     new_key,
     sign,
     signature_manifest,
@@ -246,6 +247,59 @@ async def test_t41_what_a_manifest_holds_decides_and_not_what_it_is_called(port)
     got = await port.fetch(APP, image.digest)
     assert manifests(got) == {real.digest}
     assert [each.source for each in got.rejections] == [junk.digest]
+
+
+async def test_a_fallback_tag_that_lists_another_images_evidence_leads_to_none_of_it(port):
+    """Whoever may push writes that tag: each manifest says itself what it refers to."""
+    image, other = put(port), put(port, "other")
+    foreign = bundle(port, other)
+    entry = {"mediaType": mediatype.OCI_MANIFEST, "digest": str(foreign.digest), "size": foreign.size}
+    listing = {"schemaVersion": 2, "mediaType": mediatype.OCI_INDEX, "manifests": [entry]}
+    port.upstream.put_manifest(APP, json.dumps(listing).encode(), mediatype.OCI_INDEX, image.digest.dashed)
+    port.upstream.knobs.has_referrers_api = False
+    got = await port.fetch(APP, image.digest)
+    assert got.found == ()
+    assert [(each.source, each.reason) for each in got.rejections] == [(foreign.digest, "it refers to another image")]
+
+
+async def test_a_listing_is_asked_for_whole_and_never_by_type(port):
+    """A registry that filters by what its descriptors say would hide what GHCR and cosign describe wrongly."""
+    image = put(port)
+    bundle(port, image)
+    await port.fetch(APP, image.digest, wants=Wants(predicate_types=frozenset({SLSA})))
+    assert [seen.query for seen in port.upstream.seen("referrers")] == [""]
+
+
+async def test_every_layer_of_a_signature_tag_is_found_whoever_signed_it(port):
+    """kube-apiserver v1.34.1 has two layers by two signers, cosign v3.0.2 one by a key and one by an identity."""
+    image = put(port)
+    other, _ = new_key("staging")
+    staging = sign(image.digest, private=other, reference_name=f"reg.test/{APP}")
+    both = merge_signatures(staging, signed(image))
+    port.upstream.put_image(APP, both, tag=str(signature_tag(image.digest)))
+    got = await port.fetch(APP, image.digest)
+    signatures = {found.annotations[lookup.SIGNATURE] for found in got.found}
+    assert (len(got.found), len(signatures)) == (2, 2)
+
+
+async def test_bundles_that_attest_do_not_end_the_search_for_a_signature(port):
+    """SBOM and provenance are bundles too, and the signature may still lie in `.sig` (talos stops there)."""
+    image = put(port)
+    for number in range(3):
+        bundle(port, image, f"{number}", annotations={"dev.sigstore.bundle.predicateType": SBOM})
+    own = sig(port, image)
+    assert own.digest in manifests(await port.fetch(APP, image.digest))
+
+
+async def test_bundles_are_found_by_the_fallback_tag_where_there_is_no_signature_tag(port):
+    """ghcr.io/sigstore/cosign v3.1.3: no `.sig`, no API, and a fallback tag that describes its entries as empty."""
+    image = put(port)
+    made = {bundle(port, image, f"{number}").digest for number in range(2)}
+    port.upstream.knobs.has_referrers_api = False
+    port.upstream.put_fallback(APP, image.digest, artifact_type=mediatype.EMPTY, tells=False)
+    got = await port.fetch(APP, image.digest)
+    assert manifests(got) == made
+    assert set(got.nothing_at) == {f"{image.digest.dashed}{suffix}" for suffix in (".sig", ".att")}
 
 
 # None is only what complete answers say.
@@ -590,6 +644,31 @@ async def test_t50_ten_thousand_referrers_do_not_hide_a_notation_signature_or_a_
     assert manifests(got[0]) == {notation.digest, made.digest}
     assert got[0] == got[1], "whatever the order of the listing"
     assert any("more than the limit" in each.reason for each in got[0].rejections)
+    asked = [seen for seen in port.upstream.seen("manifest") if "sha256:" in seen.path]
+    assert len(asked) <= 2 * lookup.MAX_REFERRERS
+
+
+@pytest.mark.parametrize("by", ["api", "fallback"])
+@pytest.mark.parametrize("looks_like", ["application/sarif+json", mediatype.SIGSTORE_BUNDLE])
+async def test_t50_among_ten_thousand_that_are_there_a_good_one_is_found_first_or_last(port, by, looks_like):
+    """Each of them is a manifest that refers to the image; in the listing the good ones come before all, or after."""
+    image = put(port)
+    made = bundle(port, image, annotations={"dev.sigstore.bundle.predicateType": SLSA})
+    notation = evidence(Blob(b"jws", mediatype.JOSE), subject=image, artifact_type=mediatype.NOTARY_SIGNATURE)
+    port.upstream.put_image(APP, notation)
+    junk = evidence(Blob(b"junk", looks_like), subject=image, artifact_type=looks_like)
+    for number in range(10_000):
+        raw = junk.manifest[:-1] + b',"annotations":{"n":"%d"}}' % number
+        port.upstream.put_manifest(APP, raw, mediatype.OCI_MANIFEST)
+    port.upstream.knobs.has_referrers_api = by == "api"
+    port.upstream.knobs.page = 500
+    got = []
+    for port.upstream.knobs.lists_backwards in (False, True):
+        if by == "fallback":
+            port.upstream.put_fallback(APP, image.digest)
+        got.append(await port.fetch(APP, image.digest, wants=Wants(predicate_types=frozenset({SLSA}))))
+    assert manifests(got[0]) >= {made.digest, notation.digest}
+    assert got[0] == got[1], "whatever the order of the listing"
     asked = [seen for seen in port.upstream.seen("manifest") if "sha256:" in seen.path]
     assert len(asked) <= 2 * lookup.MAX_REFERRERS
 
