@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -17,24 +18,52 @@ PIECE = 1024 * 1024
 # Called with a step's name once the step is done, in the thread that did it: tests end the process there.
 Steps: TypeAlias = Callable[[str], None]
 
-_SENTENCES = {
-    errno.ENOSPC: "the disk of the content store is full; free space or give it a bigger one",
-    errno.EDQUOT: "the content store is over its quota; free space or raise the quota",
-    errno.EFBIG: "the file is larger than the disk or a limit of the process allows; raise it",
-    errno.EROFS: "the content store is read-only; mount its directory read-write",
-    errno.EIO: "the disk of the content store failed to read or write; check it",
-    errno.EACCES: "the content store's directory is not ours to use; give it to the user that runs pratique",
-    errno.EPERM: "the content store's directory is not ours to use; give it to the user that runs pratique",
-    errno.EMFILE: "the process has too many open files; raise its limit (LimitNOFILE)",
-    errno.ENFILE: "the machine has too many open files; raise fs.file-max",
-    errno.EXDEV: "the folders of the content store are on different file systems; put them on one",
+
+def no_step(_name: str) -> None:
+    """Nobody ends this process."""
+
+
+FULL, READ_ONLY, FAILING = "full", "read-only", "failing"
+
+_NOT_OURS = "the content store's directory is not ours to use; give it to the user that runs pratique"
+_KNOWN = {
+    errno.ENOSPC: (FULL, "the disk of the content store is full; free space or give it a bigger one"),
+    errno.EDQUOT: (FULL, "the content store is over its quota; free space or raise the quota"),
+    errno.EFBIG: (FULL, "the file is larger than the disk or a limit of the process allows; raise it"),
+    errno.EROFS: (READ_ONLY, "the content store is read-only; mount its directory read-write"),
+    errno.EACCES: (READ_ONLY, _NOT_OURS),
+    errno.EPERM: (READ_ONLY, _NOT_OURS),
+    errno.EIO: (FAILING, "the disk of the content store failed to read or write; check it"),
+    errno.EXDEV: (FAILING, "the folders of the content store are on different file systems; put them on one"),
+    # No fault of the disk: whoever asks again may find a descriptor free.
+    errno.EMFILE: (None, "the process has too many open files; raise its limit (LimitNOFILE)"),
+    errno.ENFILE: (None, "the machine has too many open files; raise fs.file-max"),
 }
+_OTHER = (FAILING, "the disk of the content store failed; look at the log of this machine")
+# What is left to the state, the audit and small content when blobs have filled the rest of the disk.
+SPARE = 64 * 1024 * 1024
+_SPARE_SHARE = 100  # of a small disk one hundredth
 
 
 def storage_error(error: OSError) -> StorageError:
-    known = _SENTENCES.get(error.errno or 0)
-    sentence = known or "the disk of the content store failed; look at the log of this machine"
-    return StorageError(sentence, detail=error.strerror)
+    trouble, sentence = _KNOWN.get(error.errno or 0, _OTHER)
+    return StorageError(sentence, detail=error.strerror, trouble=trouble)
+
+
+def free_bytes(folder: Path) -> int:
+    """What blobs may still take of the disk of `folder`, which need not be there yet; less than 0 where others took it."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    found = os.statvfs(folder)
+    if not found.f_blocks:  # a file system without a size
+        return sys.maxsize
+    return found.f_bavail * found.f_frsize - min(SPARE, found.f_blocks * found.f_frsize // _SPARE_SHARE)
+
+
+def require_room(folder: Path, count: int) -> None:
+    """Raise OSError (ENOSPC) unless so many bytes, and a little to spare, are free on the disk of `folder`."""
+    if count and free_bytes(folder) < count:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextlib.contextmanager
@@ -71,7 +100,7 @@ def stands_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def write_all(descriptor: int, chunks: Sequence[bytes], offset: int) -> None:
+def write_all(descriptor: int, chunks: Sequence[bytes | memoryview], offset: int) -> None:
     """Write them one after another from `offset`, in as few calls as the kernel allows (IOV_MAX is 1 024)."""
     for start in range(0, len(chunks), 1024):
         views = [memoryview(chunk) for chunk in chunks[start : start + 1024]]
@@ -90,12 +119,15 @@ def _after(views: list[memoryview], count: int) -> list[memoryview]:
     return []
 
 
-def feed(hasher: Hasher, descriptor: int) -> None:
-    """Hash the file from its start to its end, in constant memory."""
+def feed(hasher: Hasher, descriptor: int, *, until: int | None = None) -> None:
+    """Hash the file from where the hasher is to its end, or to `until`, in constant memory."""
     buffer = bytearray(PIECE)
     view = memoryview(buffer)
-    while count := os.preadv(descriptor, [buffer], hasher.count):
-        hasher.update(view[:count])
+    while until is None or hasher.count < until:
+        count = os.preadv(descriptor, [buffer], hasher.count)
+        if not count:
+            return
+        hasher.update(view[: count if until is None else min(count, until - hasher.count)])
 
 
 def make_folder(folder: Path) -> None:

@@ -6,16 +6,31 @@ constant. Nothing here waits for a reader.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import time
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from proxy.content import proofs
-from proxy.content.disk import Steps, feed, make_folder, open_plain, publish, stands_at, write_all
+from proxy.content import origin, proofs
+from proxy.content.disk import (
+    FAILING,
+    FULL,
+    Steps,
+    disk_errors,
+    feed,
+    make_folder,
+    open_plain,
+    publish,
+    require_room,
+    stands_at,
+    write_all,
+)
 from proxy.content.growing import GrowingBody, Growth, Stage, Written
 from proxy.content.hands import Hands
 from proxy.content.progress import Progress
@@ -48,7 +63,10 @@ class Held:
 
 
 def hold(shelf: Shelf, digest: Digest, size: int) -> Held | None:
-    """Take the growing file and hash what is there of it. None: another filler has it, or has stored it. Blocking."""
+    """Take the growing file and hash what is there of it. None: another filler has it, or has stored it. Blocking.
+
+    Raises OSError (ENOSPC) where the rest of it would find no room.
+    """
     path = shelf.growing(digest)
     make_folder(path.parent)
     descriptor = _locked(shelf, digest, size)
@@ -62,12 +80,22 @@ def hold(shelf: Shelf, digest: Digest, size: int) -> Held | None:
         raise
     try:
         progress.say(Stage.GROWING, 0)
+        require_room(path.parent, size - os.fstat(descriptor).st_size)
         feed(held.hasher, descriptor)
         progress.say(Stage.GROWING, held.hasher.count)
-    except BaseException:
+    except BaseException as error:
+        if _is_worthless(descriptor, error):
+            with contextlib.suppress(OSError):
+                path.unlink()
         held.let_go()
         raise
     return held
+
+
+def _is_worthless(descriptor: int, error: BaseException) -> bool:
+    """What cannot be read is no beginning, and neither is nothing."""
+    is_unreadable = isinstance(error, OSError) and error.errno == errno.EIO
+    return is_unreadable or os.fstat(descriptor).st_size == 0
 
 
 def _locked(shelf: Shelf, digest: Digest, size: int) -> int | None:
@@ -77,7 +105,7 @@ def _locked(shelf: Shelf, digest: Digest, size: int) -> int | None:
         try:
             descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         except ContentMismatch:
-            shelf.move_aside(path, digest)
+            shelf.quarantine.take(path, digest)
             continue
         assert descriptor is not None
         if not _lock(descriptor):
@@ -102,23 +130,41 @@ def _lock(descriptor: int) -> bool:
     return False
 
 
+def _nobody(_error: Exception) -> None:
+    """Nobody asks how the disk is."""
+
+
 class FilesystemPartial:
     """The filler's side of a growing file; `store.Partial` says what each door promises."""
 
-    def __init__(self, held: Held, *, digest: Digest, size: int, shelf: Shelf, hands: Hands, steps: Steps) -> None:
+    def __init__(
+        self,
+        held: Held,
+        *,
+        digest: Digest,
+        size: int,
+        shelf: Shelf,
+        hands: Hands,
+        steps: Steps,
+        told: Callable[[Exception], None] = _nobody,
+    ) -> None:
+        """`told` of what the disk does, once it was done in a thread."""
         self.digest = digest
         self.size = size
         self._held = held
         self._shelf = shelf
         self._hands = hands
         self._steps = steps
+        self._told = told
         self._growth = Growth(digest, size)
         self._received = held.hasher.count
+        self._validator = origin.remembered(held.descriptor) if self._received else None
         self._growth.advance(self._received)
         self._identity = os.fstat(held.descriptor)
         self._waiting: deque[bytes] = deque()  # filled by the loop, emptied by the worker
         self._room = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
+        self._hashing: Future[None] | None = None  # the last piece that `sink` took
         self._error: Exception | None = None
         self._is_over = False
         self._ending: asyncio.Task[None] | None = None
@@ -127,11 +173,20 @@ class FilesystemPartial:
     def received(self) -> int:
         return self._received
 
+    @property
+    def validator(self) -> str | None:
+        return self._validator
+
+    async def remember(self, validator: str | None) -> None:
+        if validator != self._validator:
+            self._validator = validator
+            # A descriptor of its own: whoever cancels this lets go of ours before the thread may have come to it.
+            await self._hands.run(partial(origin.remember_and_close, os.dup(self._held.descriptor), validator))
+
     async def write(self, chunk: bytes) -> None:
         """What the disk does with this chunk is raised by this call, by a later one, or by `commit`."""
         self._require_filling()
-        if self._received + len(chunk) > self.size:
-            raise ContentMismatch(f"the upstream sent more than the {self.size} bytes that the blob has")
+        self._require_fit(len(chunk))
         self._received += len(chunk)
         self._waiting.append(chunk)
         self._start()
@@ -139,6 +194,11 @@ class FilesystemPartial:
             self._room.clear()
             await self._room.wait()
         self._require_filling()
+
+    async def sink(self) -> Callable[[memoryview], None]:
+        """After what waits is written; from then on either this or `write` is used, never both."""
+        await self._drain()
+        return partial(self._absorb, asyncio.get_running_loop())
 
     async def commit(self) -> None:
         """`received == size` may hold from the start, after a crash between proof and rename: commit then, fetch nothing."""
@@ -156,11 +216,15 @@ class FilesystemPartial:
         await asyncio.shield(job)
 
     async def fail(self, reason: Exception, *, keep: bool) -> None:
-        """May be called at any time, and again: only the first end counts. Mismatched bytes are never kept."""
+        """May be called at any time, and again: only the first end counts.
+
+        Mismatched bytes are never kept, nor what a full disk needs back or a failing one may have spoilt.
+        """
         if not self._is_over:
             self._is_over = True
             self._growth.fail(reason)
-            is_kept = keep and not isinstance(reason, ContentMismatch)
+            is_lost = isinstance(reason, StorageError) and reason.trouble in {FULL, FAILING}
+            is_kept = keep and not isinstance(reason, ContentMismatch) and not is_lost
             self._ending = asyncio.create_task(self._abandon(Stage.after(reason), is_kept=is_kept))
         if self._ending is not None:
             await asyncio.shield(self._ending)
@@ -180,6 +244,10 @@ class FilesystemPartial:
             raise self._error
         if self._is_over:
             raise StorageError("this growing file was let go already", retry_after=1)
+
+    def _require_fit(self, count: int) -> None:
+        if self._received + count > self.size:
+            raise ContentMismatch(f"the upstream sent more than the {self.size} bytes that the blob has")
 
     def _require_proof(self) -> None:
         if self._received < self.size:
@@ -204,6 +272,26 @@ class FilesystemPartial:
             self._steps("recorded")
             loop.call_soon_threadsafe(self._advance)
 
+    def _absorb(self, loop: asyncio.AbstractEventLoop, piece: memoryview) -> None:
+        """In a thread of whoever brings the bytes: written when it returns, and hashed while the next piece arrives."""
+        self._require_filling()
+        self._require_fit(len(piece))
+        try:
+            with disk_errors():
+                write_all(self._held.descriptor, [piece], self._received)
+                self._steps("written")
+                self._held.progress.say(Stage.GROWING, self._received + len(piece))
+                self._steps("recorded")
+        except StorageError as error:
+            self._error = error
+            loop.call_soon_threadsafe(self._told, error)
+            raise
+        if self._hashing is not None:
+            self._hashing.result()
+        self._received += len(piece)
+        self._hashing = self._hands.submit(partial(self._held.hasher.update, piece))
+        loop.call_soon_threadsafe(self._growth.advance, self._received)
+
     def _take(self) -> list[bytes]:
         batch: list[bytes] = []
         count = 0
@@ -225,6 +313,7 @@ class FilesystemPartial:
             self._error = (
                 error if isinstance(error, Exception) else StorageError("the process is ending", retry_after=1)
             )
+            self._told(self._error)
         else:
             self._start()
             self._growth.advance(self._held.hasher.count)
@@ -233,6 +322,8 @@ class FilesystemPartial:
     async def _drain(self) -> None:
         while self._job is not None:
             await asyncio.wait({self._job})
+        if self._hashing is not None:
+            await asyncio.wait({asyncio.wrap_future(self._hashing)})
 
     def _publish(self) -> None:
         """In a worker, in the order that a crash allows: tail released, bytes durable, name durable, proof."""
@@ -240,6 +331,7 @@ class FilesystemPartial:
         try:
             self._steps("proved")
             held.progress.say(Stage.PROVED, self.size)
+            origin.remember(held.descriptor, None)
             self._steps("released")
             before = proofs.Proof.of(held.descriptor)
             publish(held.descriptor, held.path, target, self._steps)
@@ -254,7 +346,11 @@ class FilesystemPartial:
             held.let_go()
 
     def _published(self, job: asyncio.Future[None]) -> None:
-        if not job.cancelled() and job.exception() is None:
+        if job.cancelled():
+            return
+        if isinstance(error := job.exception(), Exception):
+            self._told(error)
+        else:
             self._growth.store()
 
     async def _abandon(self, stage: Stage, *, is_kept: bool) -> None:

@@ -113,6 +113,8 @@ class Growth:
 class GrowingBody:
     """One reader of a growing file, with a descriptor of its own, which outlives the rename."""
 
+    is_kept = True
+
     def __init__(self, growth: Growth, descriptor: int) -> None:
         self.digest = growth.digest
         self.size = growth.size
@@ -147,6 +149,9 @@ class GrowingBody:
             found = Written.of(self.fileno())
         if self._growth.written not in (None, found):
             raise ContentMismatch("the stored file was changed while it was read; ask again")
+
+    def doubt(self) -> None:
+        """It is proved, or not, by its filler; once stored it is opened by a proof."""
 
     def close(self) -> None:
         if self._descriptor is not None:

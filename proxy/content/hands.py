@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from proxy.content.disk import disk_errors
@@ -24,6 +24,10 @@ class Hands:
                 return work()
 
         return asyncio.get_running_loop().run_in_executor(self._pool, translated)
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """For a thread that goes on meanwhile; for work that touches no disk."""
+        return self._pool.submit(work)
 
     async def run(self, work: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> T:
         """Do it and wait. Where the waiter is cancelled the work ends all the same, and `undo` gets what it made."""

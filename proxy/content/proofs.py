@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from proxy.content.disk import feed
+from proxy.content.disk import Steps, feed, no_step
 from proxy.errors import ContentMismatch
 from proxy.oci.digest import Digest, Hasher
 
@@ -71,14 +71,16 @@ def prove(descriptor: int, digest: Digest) -> Proof:
     return proof
 
 
-def record(path: Path, proof: Proof) -> None:
+def record(path: Path, proof: Proof, steps: Steps = no_step) -> None:
     """Write it at once or not at all. No fsync: a proof that a crash took is made again by hashing."""
     line = f"{_FORM} {proof.device} {proof.inode} {proof.size} {proof.mtime} {proof.ctime}\n"
     fresh = path.with_name(f"{path.name}.{os.getpid()}-{next(_turn)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, line.encode())
+        steps("proof-written")
         fresh.rename(path)
+        steps("proof-kept")
     except OSError:
         with contextlib.suppress(OSError):
             fresh.unlink()

@@ -1,6 +1,6 @@
 """Where files stand, how a stored one is opened through its proof, and how a wrong one is put aside. Blocking: for threads.
 
-    blobs/<algorithm>/<hh>/<hex>          a stored blob, and <hex>.proof beside it
+    blobs/<algorithm>/<hh>/<hex>          a stored blob, <hex>.proof beside it, or <hex>.used: their mtime is its last use
     partial/<algorithm>-<hex>             a growing file, and its .progress record; .new for small content on its way
     quarantine/<algorithm>-<hex>.<time>   what was not what its digest says: the last few, for a person to look at
 
@@ -8,32 +8,44 @@ A path is made of a validated digest and of nothing else (T39).
 """
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from proxy.content import proofs
-from proxy.content.disk import Steps, disk_errors, feed, make_folder, open_plain, publish, stands_at, write_all
+from proxy.content.care.quarantine import Quarantine
+from proxy.content.disk import (
+    Steps,
+    disk_errors,
+    feed,
+    make_folder,
+    no_step,
+    open_plain,
+    publish,
+    stands_at,
+    write_all,
+)
+from proxy.content.keeping import leases, marks
 from proxy.content.proofs import Proof
 from proxy.errors import ContentMismatch, DigestInvalid, StorageError
 from proxy.oci.digest import LENGTHS, Digest, Hasher, require_digest
 
-# Put-aside files are evidence for a person, not an archive that fills the disk.
-KEPT_ASIDE = 16
 _turn = itertools.count()
 
 
 class Shelf:
     """The folders under one root."""
 
-    def __init__(self, root: Path, *, clock: Callable[[], float]) -> None:
+    def __init__(self, root: Path, *, clock: Callable[[], float], steps: Steps = no_step) -> None:
+        self.root = root
         self._blobs = root / "blobs"
-        self._partial = root / "partial"
-        self._quarantine = root / "quarantine"
-        self._clock = clock
+        self.partial = root / "partial"
+        self.quarantine = Quarantine(root / "quarantine", clock=clock)
+        self._steps = steps
 
     def blob(self, digest: Digest) -> Path:
         return self._blobs / digest.algorithm / digest.hex[:2] / digest.hex
@@ -42,18 +54,21 @@ class Shelf:
         return self.blob(digest).with_name(f"{digest.hex}.proof")
 
     def growing(self, digest: Digest) -> Path:
-        return self._partial / digest.dashed
+        return self.partial / digest.dashed
 
     def progress(self, digest: Digest) -> Path:
-        return self._partial / f"{digest.dashed}.progress"
+        return self.partial / f"{digest.dashed}.progress"
 
     def open_file(self, path: Path) -> int | None:
         """A descriptor of whatever regular file stands there; None for nothing, and for what is not a file."""
         with disk_errors():
             try:
-                return open_plain(path)
+                descriptor = open_plain(path)
             except ContentMismatch:
                 return None
+            if descriptor is not None:
+                leases.hold(descriptor)
+            return descriptor
 
     def size(self, digest: Digest) -> int | None:
         with contextlib.suppress(FileNotFoundError):
@@ -61,21 +76,25 @@ class Shelf:
             return found.st_size if stat.S_ISREG(found.st_mode) else None
         return None
 
-    def open(self, digest: Digest, proved: Proof | None = None) -> tuple[int, Proof] | None:
+    def open(
+        self, digest: Digest, proved: Proof | None = None, *, doubted: Proof | None = None
+    ) -> tuple[int, Proof] | None:
         """A descriptor and its proof: the recorded one, or `proved`. None where neither is of this very file.
 
-        Raises ContentMismatch where something else than a file stands there.
+        `doubted` is one that counts no more. Raises ContentMismatch where something else than a file stands there.
         """
         descriptor = open_plain(self.blob(digest))
         if descriptor is None:
             return None
+        leases.hold(descriptor)  # what is removed meanwhile has no proof any more
         found = Proof.of(descriptor)
-        if found in {proved, proofs.recall(self.proof(digest))}:
+        if found == proved or (found != doubted and found == proofs.recall(self.proof(digest))):
+            marks.mark(self.blob(digest))
             return descriptor, found
         os.close(descriptor)
         return None
 
-    def prove_again(self, digest: Digest) -> Proof | None:
+    def prove_again(self, digest: Digest, *, doubted: Proof | None = None) -> Proof | None:
         """Hash a stored file and write its proof. None where nothing stands there; ContentMismatch after it was put aside.
 
         Under the file's lock, which a filler holds until its own proof is written: nobody hashes what another is proving.
@@ -86,7 +105,8 @@ class Shelf:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             found = Proof.of(descriptor)
-            return found if found == proofs.recall(self.proof(digest)) else self._prove(digest, descriptor)
+            is_proved = found != doubted and found == proofs.recall(self.proof(digest))
+            return found if is_proved else self._prove(digest, descriptor)
         finally:
             os.close(descriptor)
 
@@ -94,25 +114,26 @@ class Shelf:
         try:
             return open_plain(self.blob(digest))
         except ContentMismatch:
-            self.move_aside(self.blob(digest), digest)
+            self.quarantine.take(self.blob(digest), digest)
             raise
 
     def _prove(self, digest: Digest, descriptor: int) -> Proof:
-        try:
+        with self._condemning(digest, descriptor):
             proof = proofs.prove(descriptor, digest)
-        except ContentMismatch:
-            self._put_aside(digest, descriptor)
-            raise
-        with contextlib.suppress(OSError):  # read-only or full: it is hashed again next time
-            proofs.record(self.proof(digest), proof)
+        self.keep_proof(digest, proof)
         return proof
+
+    def keep_proof(self, digest: Digest, proof: Proof) -> None:
+        """Never fails: on a disk that is read-only or full it is hashed again next time."""
+        with contextlib.suppress(OSError):
+            proofs.record(self.proof(digest), proof, self._steps)
 
     def attest(self, digest: Digest, descriptor: int, before: Proof) -> None:
         """Record the proof of a file that was just renamed, unless it was touched since `before`. Never fails."""
         with contextlib.suppress(OSError, ContentMismatch):
             proof = proofs.settled(descriptor)
             if proof == before or proof.differs_in_ctime_only(before):  # renaming changes ctime
-                proofs.record(self.proof(digest), proof)
+                proofs.record(self.proof(digest), proof, self._steps)
 
     def read(self, digest: Digest, limit: int) -> bytes | None:
         """Small content whole, hashed. ContentMismatch after it was put aside; StorageError where it is right but too long."""
@@ -120,27 +141,25 @@ class Shelf:
         if descriptor is None:
             return None
         try:
-            return _read_proved(descriptor, digest, limit)
-        except ContentMismatch:
-            self._put_aside(digest, descriptor)
-            raise
+            with self._condemning(digest, descriptor):
+                return _read_proved(descriptor, digest, limit)
         finally:
             os.close(descriptor)
 
-    def write(self, digest: Digest, raw: bytes, steps: Steps) -> None:
+    def write(self, digest: Digest, raw: bytes) -> None:
         """Small content, durable and at once; nothing is written where it stands already."""
         require_digest(raw, digest)
         with contextlib.suppress(ContentMismatch):
-            if self.read(digest, len(raw)) is not None:
+            if self.read(digest, len(raw)) is not None and self._renew(digest):
                 return
-        make_folder(self._partial)
-        fresh = self._partial / f"{digest.dashed}.{os.getpid()}-{next(_turn)}.new"
+        make_folder(self.partial)
+        fresh = self.partial / f"{digest.dashed}.{os.getpid()}-{next(_turn)}.new"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             write_all(descriptor, [raw], 0)
-            steps("written")
-            publish(descriptor, fresh, self.blob(digest), steps)
+            self._steps("small-written")
+            publish(descriptor, fresh, self.blob(digest), self._steps)
         except OSError:
             with contextlib.suppress(OSError):
                 fresh.unlink()
@@ -148,10 +167,24 @@ class Shelf:
         finally:
             os.close(descriptor)
 
+    def _renew(self, digest: Digest) -> bool:
+        """Whether it stands still and is not removed now: who writes what stands already rests on it from now on."""
+        descriptor = self.open_file(self.blob(digest))
+        if descriptor is None:
+            return False
+        try:
+            marks.mark(self.blob(digest), every=0)
+            return stands_at(self.blob(digest), descriptor)
+        finally:
+            os.close(descriptor)
+
     def delete(self, digest: Digest) -> None:
         """The blob first: a proof without its blob proves nothing."""
         self.blob(digest).unlink(missing_ok=True)
+        self._steps("dropped")
         self.proof(digest).unlink(missing_ok=True)
+        self._steps("proof-dropped")
+        marks.used_of(self.blob(digest)).unlink(missing_ok=True)
 
     def folders(self) -> list[Path]:
         """The folders that hold blobs."""
@@ -175,26 +208,35 @@ class Shelf:
     def tidy(self) -> None:
         """Remove what a crash left of small content, and progress records without a file. Growing files stay: they resume."""
         with contextlib.suppress(FileNotFoundError):
-            for path in self._partial.iterdir():
+            for path in self.partial.iterdir():
                 if path.suffix == ".new" or (path.suffix == ".progress" and not path.with_suffix("").exists()):
                     _remove_unheld(path)
 
-    def move_aside(self, path: Path, digest: Digest) -> None:
-        """Keep it for a person to look at; the oldest beyond the last few goes."""
-        make_folder(self._quarantine)
-        with contextlib.suppress(FileNotFoundError):
-            path.rename(self._quarantine / f"{digest.dashed}.{int(self._clock())}-{os.getpid()}-{next(_turn)}")
-        kept = sorted(self._quarantine.iterdir(), key=lambda found: found.lstat().st_ctime_ns)
-        for old in kept[:-KEPT_ASIDE]:
-            with contextlib.suppress(OSError):
-                old.unlink()
+    @contextlib.contextmanager
+    def _condemning(self, digest: Digest, descriptor: int) -> Iterator[None]:
+        """What is not what its digest says is put aside, and what the disk cannot read (EIO) is the same to us."""
+        try:
+            yield
+        except ContentMismatch:
+            self.condemn(digest, descriptor)
+            raise
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.condemn(digest, descriptor)
+            raise ContentMismatch("the disk cannot read the stored file", detail=error.strerror) from error
 
-    def _put_aside(self, digest: Digest, descriptor: int) -> None:
-        """Only this very file: another process may have put a good one in its place. Where it cannot be moved it stays."""
+    def condemn(self, digest: Digest, descriptor: int) -> None:
+        """Put a wrong file aside. Only this very file: another process may have put a good one in its place.
+
+        Where it cannot be moved it stays, without a proof that counts.
+        """
         with contextlib.suppress(OSError):
             if stands_at(self.blob(digest), descriptor):
                 self.proof(digest).unlink(missing_ok=True)
-                self.move_aside(self.blob(digest), digest)
+                self._steps("proof-dropped")
+                self.quarantine.take(self.blob(digest), digest)
+                self._steps("aside")
 
 
 def _read_proved(descriptor: int, digest: Digest, limit: int) -> bytes:

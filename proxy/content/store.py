@@ -7,7 +7,7 @@ fsync, a proof of the file beside it. A stored blob is opened through its proof;
 before its last block leaves.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from proxy.oci.digest import Digest
@@ -35,9 +35,18 @@ class Body(Protocol):
         """Whether the whole blob was proved and committed: only then are ranges answered."""
         ...
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is, or will be stored: where it is not, no range can wait for the proof of the whole."""
+        ...
+
     def fileno(self) -> int: ...
 
     async def more(self, beyond: int) -> int: ...
+
+    def doubt(self) -> None:
+        """What was released could not be read: a stored file is then hashed again before anybody is served from it."""
+        ...
 
     def close(self) -> None:
         """Safe to call twice; a reader that leaves costs the fill nothing."""
@@ -53,8 +62,25 @@ class Partial(Protocol):
     @property
     def received(self) -> int: ...
 
+    @property
+    def validator(self) -> str | None:
+        """What `remember` was told last, by this filler or by the one before it."""
+        ...
+
+    async def remember(self, validator: str | None) -> None:
+        """Keep with the bytes what the upstream said of them (a strong ETag), for whoever takes them up. Never raises."""
+        ...
+
     async def write(self, chunk: bytes) -> None:
         """Append, hash and release (but for the tail). Raises StorageError; ContentMismatch where `size` is passed."""
+        ...
+
+    async def sink(self) -> Callable[[memoryview], None] | None:
+        """The same door for a thread that brings the bytes: it blocks, and raises as `write` does.
+
+        A piece is read until the next call returns: two buffers in turn serve a transfer. One thread at a time, which ends
+        before `commit` or `fail` is called. None: only `write` is there.
+        """
         ...
 
     async def commit(self) -> None:

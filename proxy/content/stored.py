@@ -1,6 +1,7 @@
 """A reader of a stored blob: all but the last block is released at once, that block only while the proof still holds."""
 
 import os
+from collections.abc import Callable
 
 from proxy.content import proofs
 from proxy.content.disk import disk_errors
@@ -11,18 +12,35 @@ from proxy.errors import ContentMismatch, StorageError
 from proxy.oci.digest import Digest
 
 
+def _nobody(_proof: Proof) -> None:
+    """Nobody opens it again."""
+
+
 class StoredBody:
-    """Takes the descriptor over. `proof` is what the file was when its digest was proved."""
+    """Takes the descriptor over. `proof` is what the file was when its digest was proved.
+
+    `doubt` is told of it where the file could not be read, so that nobody is served by that proof again.
+    """
 
     is_stored = True
+    is_kept = True
 
-    def __init__(self, digest: Digest, descriptor: int, proof: Proof, *, hands: Hands) -> None:
+    def __init__(
+        self,
+        digest: Digest,
+        descriptor: int,
+        proof: Proof,
+        *,
+        hands: Hands,
+        doubt: Callable[[Proof], None] = _nobody,
+    ) -> None:
         self.digest = digest
         self.size = proof.size
         self._released = max(0, proof.size - TAIL)
         self._descriptor: int | None = descriptor
         self._proof = proof
         self._hands = hands
+        self._doubt = doubt
 
     @property
     def released(self) -> int:
@@ -51,6 +69,9 @@ class StoredBody:
         with disk_errors():
             spare = os.dup(self.fileno())  # a reader that leaves must not close what a thread still reads
         self._proof = await self._hands.run(lambda: _prove(spare, self.digest))
+
+    def doubt(self) -> None:
+        self._doubt(self._proof)
 
     def close(self) -> None:
         if self._descriptor is not None:

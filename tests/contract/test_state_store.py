@@ -381,16 +381,28 @@ async def test_two_stores_on_one_file_share_leases(pair, clock):
     assert not await one.lease("refresh", owner="one", seconds=10)
 
 
-async def test_t62_another_process_change_is_heard_as_anything(pair):
+async def test_t62_what_another_process_changed_is_heard_and_named(pair):
     one, two = pair
     changes = one.watch()
     await two.put("revoked", "digest", b"")
-    assert await next_change(changes) == Change(book="", key="")
+    assert await next_change(changes) == Change("revoked", "digest", by_others=True)
     await two.delete("revoked", "digest")
-    assert await next_change(changes) == Change(book="", key="")
+    assert await next_change(changes) == Change("revoked", "", by_others=True)
 
 
 async def test_t62_a_change_right_before_the_first_poll_is_not_missed(pair):
     one, two = pair
     await two.put("revoked", "digest", b"")
-    assert await next_change(one.watch()) == Change(book="", key="")
+    assert await next_change(one.watch()) == Change("revoked", "digest", by_others=True)
+
+
+async def test_what_a_store_wrote_itself_is_not_told_as_anothers(pair):
+    one, two = pair
+    changes = one.watch()
+    await one.put("pins", "mine", b"1")
+    await two.put("pins", "theirs", b"1")
+    await one.put("pins", "mine", b"2")
+    assert await next_change(changes) == Change("pins", "mine")
+    assert await next_change(changes) == Change("pins", "theirs", by_others=True)
+    await two.put("pins", "last", b"1")
+    assert await next_change(changes) == Change("pins", "last", by_others=True)

@@ -3,8 +3,22 @@ import os
 
 import pytest
 
-from proxy.content.disk import disk_errors, make_folder, open_plain, publish, stands_at, write_all
+from proxy.content.disk import (
+    PIECE,
+    SPARE,
+    disk_errors,
+    feed,
+    free_bytes,
+    make_folder,
+    open_plain,
+    publish,
+    require_room,
+    stands_at,
+    storage_error,
+    write_all,
+)
 from proxy.errors import ContentMismatch, StorageError
+from proxy.oci.digest import Digest, Hasher
 
 
 @pytest.mark.parametrize(
@@ -79,4 +93,49 @@ def test_a_file_is_durable_before_it_is_visible_and_its_name_after(tmp_path, mon
     assert done == ["fsync", "synced", "renamed", "fsync", "listed"]
     assert stands_at(tmp_path / "to" / "x", descriptor)
     assert not stands_at(tmp_path / "fresh", descriptor)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("number", "trouble"),
+    [
+        (errno.ENOSPC, "full"),
+        (errno.EDQUOT, "full"),
+        (errno.EFBIG, "full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "read-only"),
+        (errno.EPERM, "read-only"),
+        (errno.EIO, "failing"),
+        (errno.EXDEV, "failing"),
+        (errno.ESTALE, "failing"),
+        (errno.EMFILE, None),
+        (errno.ENFILE, None),
+    ],
+)
+def test_each_fault_says_whether_the_disk_is_why(number, trouble):
+    assert storage_error(OSError(number, os.strerror(number))).trouble == trouble
+
+
+def test_room_is_asked_for_with_a_little_to_spare(tmp_path):
+    free = free_bytes(tmp_path)
+    require_room(tmp_path, 0)
+    require_room(tmp_path, min(free, 1))
+    with pytest.raises(OSError, match="No space"):
+        require_room(tmp_path, 2**60)
+    found = os.statvfs(tmp_path)
+    assert found.f_bavail * found.f_frsize - free <= SPARE + 2**30  # others write meanwhile
+
+
+def test_a_beginning_is_hashed_and_no_byte_more(tmp_path):
+    raw = os.urandom(PIECE + 100)
+    (tmp_path / "x").write_bytes(raw)
+    descriptor = os.open(tmp_path / "x", os.O_RDONLY)
+    for until in (0, 1, PIECE, PIECE + 1, PIECE + 100):
+        hasher = Hasher(Digest.of(raw[:until]))
+        feed(hasher, descriptor, until=until)
+        assert hasher.count == until
+        hasher.prove()
+    hasher = Hasher(Digest.of(raw))
+    feed(hasher, descriptor, until=PIECE + 101)  # the file is shorter
+    assert hasher.count == PIECE + 100
     os.close(descriptor)

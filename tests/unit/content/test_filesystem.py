@@ -1,6 +1,7 @@
 """Promise 2 on a real directory: what was changed since its proof is put aside, and what is right stays."""
 
 import asyncio
+import errno
 import os
 import shutil
 import time
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from proxy.content import proofs
+from proxy.content import disk, proofs, shelf
 from proxy.content.filesystem import FilesystemStore
 from proxy.content.store import TAIL
 from proxy.errors import StorageError
 from proxy.oci.digest import Digest
+from tests.fakes.disks import Faults
 
 RAW = b"a layer " * TAIL
 DIGEST = Digest.of(RAW)
@@ -241,3 +243,35 @@ async def test_a_blob_whose_proof_is_just_being_written_is_not_hashed_by_who_ask
     assert await site.is_served_whole()
     assert hashed == []
     await filling
+
+
+async def test_a_doubted_file_is_hashed_before_it_is_served_again_and_then_trusted_again(tmp_path):
+    store = FilesystemStore(tmp_path, rotted=lambda digest, what: pytest.fail(f"{digest}: {what}"))
+    await store.write(DIGEST, RAW)
+    first = await store.open(DIGEST)
+    first.doubt()
+    first.close()
+    with Faults(disk) as faults:
+        faults.fail("preadv", errno.EMFILE)  # whatever it says: it is asked
+        with pytest.raises(StorageError):
+            await store.open(DIGEST)
+        assert faults.failed == ["preadv"]
+        faults.heal()
+        (await store.open(DIGEST)).close()
+        faults.fail("preadv")
+        (await store.open(DIGEST)).close()  # by its proof
+    store.close()
+
+
+async def test_what_the_disk_cannot_read_is_put_aside_small_content_too(tmp_path):
+    rotted = []
+    store = FilesystemStore(tmp_path, rotted=lambda digest, what: rotted.append(what))
+    await store.write(DIGEST, RAW)
+    with Faults(shelf) as faults:
+        faults.fail("pread")
+        assert await store.read(DIGEST, limit=len(RAW)) is None
+    assert rotted == ["the disk cannot read the stored file"]
+    assert await store.size(DIGEST) is None
+    await store.write(DIGEST, RAW)
+    assert await store.read(DIGEST, limit=len(RAW)) == RAW
+    store.close()

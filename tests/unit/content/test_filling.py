@@ -73,16 +73,6 @@ async def test_a_fill_killed_at_any_step_shows_nothing_wrong_and_loses_nothing(s
     assert list((tmp_path / "content" / "partial").iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["written", "synced", "renamed", "listed"])
-async def test_small_content_killed_at_any_step_is_there_whole_or_not_at_all(store, tmp_path, step):
-    die_at(f"small:{step}", tmp_path, [])
-    assert await store.read(DIGEST, limit=SIZE) == (RAW if step in {"renamed", "listed"} else None)
-    await store.tidy()
-    assert list((tmp_path / "content" / "partial").iterdir()) == []
-    await store.write(DIGEST, RAW)
-    assert await store.read(DIGEST, limit=SIZE) == RAW
-
-
 async def test_bytes_that_changed_while_nobody_filled_are_found_out(store, tmp_path):
     die_at("released", tmp_path, [f"write {SIZE}", "commit"])
     with (tmp_path / "content" / "partial" / DIGEST.dashed).open("r+b") as file:

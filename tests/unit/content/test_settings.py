@@ -1,7 +1,9 @@
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
 
-from proxy.content.settings import ContentSettings
+from proxy.content.settings import ContentSettings, ScrubSettings
 
 
 def test_sizes_are_read_as_a_person_writes_them():
@@ -13,6 +15,13 @@ def test_without_a_budget_the_disk_is_the_limit():
     assert ContentSettings().max_bytes is None
 
 
+def test_everything_is_hashed_again_each_week_unless_told_otherwise():
+    assert ContentSettings().scrub == ScrubSettings(rate=20 * 2**20, every=timedelta(days=7))
+    found = ContentSettings.model_validate({"scrub": {"rate": "100MiB", "every": "12h"}}).scrub
+    assert (found.rate, found.every) == (100 * 2**20, timedelta(hours=12))
+    assert ContentSettings.model_validate({"scrub": {"rate": 0}}).scrub.rate == 0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -22,6 +31,11 @@ def test_without_a_budget_the_disk_is_the_limit():
         {"maxBytes": "0"},
         {"maxBytes": "many"},
         {"maxBlobs": 3},
+        {"scrub": {"rate": "fast"}},
+        {"scrub": {"rate": -1}},
+        {"scrub": {"every": "0d"}},
+        {"scrub": {"every": 7}},
+        {"scrub": {"when": "at night"}},
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong):

@@ -73,3 +73,15 @@ def test_a_closed_reader_has_no_descriptor(body):
     body.close()
     with pytest.raises(StorageError):
         body.fileno()
+
+
+async def test_a_reader_that_could_not_read_it_says_by_which_proof_it_was_opened(tmp_path):
+    (tmp_path / "x").write_bytes(RAW)
+    hands, doubted = Hands(1), []
+    descriptor = os.open(tmp_path / "x", os.O_RDONLY)
+    proof = proofs.prove(descriptor, Digest.of(RAW))
+    body = StoredBody(Digest.of(RAW), descriptor, proof, hands=hands, doubt=doubted.append)
+    body.doubt()
+    assert doubted == [proof]
+    body.close()
+    hands.close()
