@@ -4,94 +4,31 @@ Law: a port that cannot be had is an error before anything is served; a drain le
 """
 
 import asyncio
-import errno
-import logging
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from aiohttp import web
-
-from proxy.errors import ConfigError, PratiqueError, RequestError
-from proxy.events import Event
-from proxy.web import errors
+from proxy.errors import ConfigError, PratiqueError
+from proxy.events import ConnectionsEnded, Event
 from proxy.web.clients import Clients
+from proxy.web.connections.accepting import Acceptor, listening
+from proxy.web.connections.crowd import Crowd
+from proxy.web.connections.framework import Port
+from proxy.web.connections.lane import Lane
+from proxy.web.connections.server import Server
 from proxy.web.door import Door
 from proxy.web.health import HealthPort
 from proxy.web.outlet import Outlet
+from proxy.web.ports import unavailable
 from proxy.web.registry import RegistryPort
 from proxy.web.settings import Address, ClientsSettings, ListenSettings, TlsSettings
 
-_log = logging.getLogger(__name__)
-# Room for containerd's heads with a long query, and no more: what is larger is 400.
-_LIMITS: Mapping[str, Any] = {
-    "access_log": None,
-    "keepalive_timeout": 75.0,
-    "max_line_size": 8190,
-    "max_field_size": 8190,
-    "max_headers": 100,
-    "lingering_time": 2.0,
-    "auto_decompress": False,
-}
-_BACKLOG = 1024
+_CONNECTIONS = 4096
+_WATCHERS = 256  # connections to the health ports: probes and scrapers, whatever the registry's clients do
 _GRACE = 0.1  # seconds that a cut connection gets to end its tasks
-
-
-class _Port(Protocol):
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse: ...
-
-
-class _Connection(web.RequestHandler):
-    """aiohttp's, except for what it answers to bytes that are not HTTP: our error form, and no traceback in the log."""
-
-    def __init__(self, server: "_Server") -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **_LIMITS)
-        self._port = server.port
-        self._stall_seconds = server.stall_seconds
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        # The kernel gives up on a client that takes nothing, where the answer is one that aiohttp writes (tcp(7)).
-        stall = int(self._stall_seconds * 1000)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall)
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, *_: Any
-    ) -> web.StreamResponse:
-        error: PratiqueError = RequestError(
-            "the request is not HTTP/1.1 as a registry reads it, or its head is too large"
-        )
-        if status >= 500:
-            _log.error("a request met a defect", exc_info=exc)
-            error = PratiqueError("a defect of this proxy stopped the request; its log says more")
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer is on its way already")
-        if isinstance(self._port, RegistryPort):
-            response = self._port.reject(request, error)
-        else:
-            response = errors.respond(error, headers={"Server": "pratique"})
-        response.force_close()
-        return response
-
-
-class _Server(web.Server):
-    def __init__(self, port: _Port, stall_seconds: float) -> None:
-        self.port = port
-        self.stall_seconds = stall_seconds
-        self.running: set[asyncio.Task[Any]] = set()
-        super().__init__(self._tracked)
-
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(self)
-
-    async def _tracked(self, request: web.BaseRequest) -> web.StreamResponse:
-        task = asyncio.current_task()
-        assert task is not None
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return await self.port.answer(request)
+_LEDGER_SECONDS = 1.0  # how long what went over the express lane is counted before it is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +39,15 @@ class _Listener:
     field: str
     address: Address
     tls: TlsSettings | None
-    port: _Port
+    port: Port
 
 
 class Front:
-    """Everything that listens. `ready` says whether cached images can be served; `metrics` renders /metrics."""
+    """Everything that listens. `ready` says whether cached images can be served; `metrics` renders /metrics.
+
+    `clock` (epoch seconds) is what answers expire by; `crowd` bounds the registry's connections; with `shares_ports`
+    other processes of ours listen on the same ports, and the kernel deals the connections out (SO_REUSEPORT, socket(7)).
+    """
 
     def __init__(
         self,
@@ -116,8 +57,11 @@ class Front:
         *,
         emit: Callable[[Event], None],
         ready: Callable[[], bool],
-        metrics: Callable[[], bytes],
+        metrics: Callable[[], Awaitable[bytes]],
         stall_seconds: float = 60.0,
+        clock: Callable[[], float] = time.time,
+        crowd: Crowd | None = None,
+        shares_ports: bool = False,
     ) -> None:
         self._door = door
         self._listen = listen
@@ -126,8 +70,14 @@ class Front:
         self._ready = ready
         self._metrics = metrics
         self._stall_seconds = stall_seconds
+        self._clock = clock
+        self._crowd = crowd or Crowd(total=_CONNECTIONS, each=_CONNECTIONS)
+        self._watchers = Crowd(total=_WATCHERS, each=_WATCHERS)
+        self._shares_ports = shares_ports
+        self._lanes: list[Lane] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self._outlet = Outlet(stall_seconds=stall_seconds)
-        self._opened: list[tuple[asyncio.AbstractServer, _Server]] = []
+        self._opened: list[tuple[Acceptor, Server]] = []
         self._is_draining = False
         self._addresses: dict[str, Address] = {}
 
@@ -140,19 +90,33 @@ class Front:
         """Raise ConfigError where an address or a certificate cannot be used; then nothing listens."""
         try:
             for listener in self._listeners():
-                await self._open(listener)
+                self._open(listener)
         except BaseException:
             await self.drain(0)
             raise
+        works = (self._crowd.watch(), self._watchers.watch(), self._settle())
+        self._tasks = [asyncio.create_task(work) for work in works]
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(_LEDGER_SECONDS)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """What was counted since the last time."""
+        for lane in self._lanes:
+            await lane.settle()
+        for why, times in self._crowd.told().items():
+            self._emit(ConnectionsEnded(why, times, len(self._crowd)))
+        self._watchers.told()
 
     async def drain(self, seconds: float) -> None:
         """Let nobody in, close what is idle, let running bodies end for so long, then cut the rest."""
         self._is_draining = True
-        for sockets, _ in self._opened:
-            sockets.close()
-        await asyncio.sleep(0)  # what was accepted already becomes a connection
+        await asyncio.gather(*(acceptor.close() for acceptor, _ in self._opened))
         servers = [server for _, server in self._opened]
         for server in servers:
+            server.close_idle()
             server.pre_shutdown()
         # aiohttp's shutdown waits for running answers; ours is the clock, and its own is set beyond it.
         await _bounded(asyncio.gather(*(server.shutdown(seconds + 60) for server in servers)), seconds)
@@ -160,7 +124,11 @@ class Front:
         cut = [task for server in servers for task in server.running]
         if cut:
             await asyncio.wait(cut, timeout=1.0)
+        for server in servers:
+            server.cut()
         self._opened.clear()
+        await _ended(self._tasks)
+        await self._tell()
         self._outlet.close()
 
     def _listeners(self) -> list[_Listener]:
@@ -178,12 +146,17 @@ class Front:
         self, name: str, field: str, address: Address, tls: TlsSettings | None, bound: str | None = None
     ) -> _Listener:
         clients = Clients(address=address, is_sealed=tls is not None, open_networks=self._clients.open)
+        lane = None
+        if self._listen.express_lane:
+            lane = Lane(generation=lambda: self._door.generation, clock=self._clock, emit=self._emit)
+            self._lanes.append(lane)
         port = RegistryPort(
             self._door,
             clients=clients,
             outlet=self._outlet,
             emit=self._emit,
             is_draining=lambda: self._is_draining,
+            lane=lane,
             bound=bound,
         )
         return _Listener(name, field, address, tls, port)
@@ -194,17 +167,22 @@ class Front:
         )
         return _Listener(name, f"listen.{name}.address", address, None, port)
 
-    async def _open(self, listener: _Listener) -> None:
+    def _open(self, listener: _Listener) -> None:
         tls = _context(listener.tls) if listener.tls else None
-        server, address = _Server(listener.port, self._stall_seconds), listener.address
+        crowd = self._crowd if isinstance(listener.port, RegistryPort) else self._watchers
+        server = Server(listener.port, stall_seconds=self._stall_seconds, crowd=crowd)
         try:
-            sockets = await asyncio.get_running_loop().create_server(
-                server, address.host, address.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
-            )
+            listens = listening(listener.address, is_shared=self._shares_ports)
         except OSError as error:
-            raise _unavailable(listener, error) from error
-        self._opened.append((sockets, server))
-        self._addresses[listener.name] = Address(address.host, sockets.sockets[0].getsockname()[1])
+            raise unavailable(listener.field, listener.address, error) from error
+        self._opened.append((Acceptor(listens, server, tls=tls), server))
+        self._addresses[listener.name] = Address(listener.address.host, listens.getsockname()[1])
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _bounded(work: Awaitable[Any], seconds: float) -> None:
@@ -230,16 +208,3 @@ def _context(tls: TlsSettings) -> ssl.SSLContext:
 
 def _no_password() -> str:
     raise ConfigError("the key is encrypted; name one that is not")
-
-
-def _unavailable(listener: _Listener, error: OSError) -> ConfigError:
-    match error.errno:
-        case errno.EADDRINUSE:
-            why = "is taken by another program; stop that one, or write another port"
-        case errno.EADDRNOTAVAIL:
-            why = "is not an address of this machine; write one that is"
-        case errno.EACCES | errno.EPERM:
-            why = "may not be used by this user; write a port above 1023"
-        case _:
-            why = f"cannot be listened on ({error.strerror}); write another address"
-    return ConfigError(f"{listener.field}: {listener.address} {why}")

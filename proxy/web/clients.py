@@ -3,8 +3,10 @@
 Nobody is ever challenged: a 401 here would make containerd hand over the pod's pull secret (clients.md 1.6).
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -28,8 +30,7 @@ class Clients:
         self._open = tuple(open_networks)
 
     def who(self, request: web.BaseRequest) -> Client:
-        peer = request.transport.get_extra_info("peername") if request.transport else None
-        return Client(str(plain_address(peer[0]))) if peer else _UNKNOWN
+        return client_of(request.transport) if request.transport else _UNKNOWN
 
     def admit(self, client: Client) -> None:
         """Raise NotAllowed for who may not ask at this listener."""
@@ -40,6 +41,16 @@ class Clients:
             if address.is_loopback or any(address in network for network in self._open):
                 return
         raise NotAllowed(f"{client} may not ask here; add its network to clients.open")
+
+
+def client_of(transport: asyncio.BaseTransport) -> Client:
+    """By the address that the kernel knows; nothing that was sent is looked at."""
+    return client_at(transport.get_extra_info("peername"))
+
+
+def client_at(peer: Any) -> Client:
+    """`peer` is the address as a socket tells it; None where it was gone already."""
+    return Client(str(plain_address(peer[0]))) if peer else _UNKNOWN
 
 
 def plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -7,7 +7,13 @@ from proxy.pipeline.answers import Asker, BlobAnswer, ListingAnswer, ManifestAns
 
 
 class Door(Protocol):
-    """Each answers with a value or raises a PratiqueError; whoever gets a body closes it."""
+    """Each answers with a value or raises a PratiqueError; whoever gets a body closes it.
+
+    `generation` is another number once no answer that was given before may be repeated.
+    """
+
+    @property
+    def generation(self) -> int: ...
 
     async def manifest(self, asker: Asker, request: GetManifest) -> ManifestAnswer: ...
 

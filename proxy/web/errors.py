@@ -64,6 +64,15 @@ def respond(error: PratiqueError, *, headers: Mapping[str, str]) -> web.Response
     )
 
 
+def bare(error: PratiqueError) -> bytes:
+    """The whole answer as it goes over the wire, for a connection that gets no more than that."""
+    response = respond(error, headers={"Server": "pratique", "Connection": "close"})
+    assert isinstance(response.body, bytes)
+    fields = {**response.headers, "Content-Length": str(len(response.body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n".encode("latin-1") + response.body
+
+
 def reason_phrase(code: str, message: str, refusal: str | None) -> str:
     """At most 100 printable ASCII characters. What is cut is what the client knows, then the message, never the id.
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from proxy.errors import PratiqueError
 from proxy.events import Answered, Client
 from proxy.oci import route
+from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
 from proxy.oci.route import GetBlob, GetManifest, ListReferrers, ListTags, Ping
 from proxy.web import errors
@@ -36,6 +37,8 @@ class Exchange:
     sent: int = 0
     refusal: str | None = None
     message: str | None = None
+    digest: Digest | None = None
+    repeats: tuple[int, float | None] | None = None  # of a warm answer: its generation and its end
 
     @property
     def kind(self) -> str:
@@ -80,4 +83,5 @@ class Exchange:
             body_bytes=self.sent,
             refusal=self.refusal,
             message=self.message,
+            digest=self.digest,
         )

@@ -4,13 +4,14 @@ The admin port checks the Host header, so that a web page cannot reach it by a n
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from proxy.errors import NameUnknown, NotAllowed, PratiqueError, Unsupported
 from proxy.web import errors
 from proxy.web.clients import plain_address
+from proxy.web.connections.lane import Lane
 
 # Prometheus' text format; what renders it is handed in.
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,19 +21,25 @@ _TEXT = "text/plain; charset=utf-8"
 class HealthPort:
     """`ready` says whether we can serve what is cached; `metrics` renders Prometheus' text."""
 
-    def __init__(self, *, ready: Callable[[], bool], metrics: Callable[[], bytes], checks_host: bool) -> None:
+    def __init__(
+        self, *, ready: Callable[[], bool], metrics: Callable[[], Awaitable[bytes]], checks_host: bool
+    ) -> None:
         self._ready = ready
         self._metrics = metrics
         self._checks_host = checks_host
+        self.lane: Lane | None = None
+
+    def reject(self, _: web.BaseRequest, error: PratiqueError) -> web.Response:
+        return errors.respond(error, headers={"Server": "pratique"})
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {"Server": "pratique", "Cache-Control": "no-store"}
         try:
-            return self._answer(request, headers)
+            return await self._answer(request, headers)
         except PratiqueError as error:
             return errors.respond(error, headers=headers)
 
-    def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> web.Response:
         if self._checks_host and not _is_ours(request):
             raise NotAllowed("the Host header names someone else; ask by a loopback address or the listener's own")
         if request.method not in ("GET", "HEAD"):
@@ -44,7 +51,7 @@ class HealthPort:
                 status, text = (200, b"ready\n") if self._ready() else (503, b"not ready\n")
                 return web.Response(status=status, body=text, headers={**headers, "Content-Type": _TEXT})
             case "/metrics":
-                return web.Response(body=self._metrics(), headers={**headers, "Content-Type": _METRICS_TYPE})
+                return web.Response(body=await self._metrics(), headers={**headers, "Content-Type": _METRICS_TYPE})
         raise NameUnknown("there is nothing here; ask for /livez, /readyz or /metrics")
 
 

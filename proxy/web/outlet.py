@@ -69,6 +69,8 @@ class Outlet:
             departure.ending = "left"
         except PratiqueError as error:
             departure.ending, departure.error = "cut", error
+            if isinstance(error, StorageError):
+                body.doubt()
         finally:
             body.close()
         if departure.ending != "whole":

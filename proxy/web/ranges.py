@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.content.store import Body
-from proxy.errors import UpstreamUnavailable
+from proxy.errors import StorageError, UpstreamUnavailable
 from proxy.oci import byterange
 from proxy.web.outlet import Part
 
@@ -45,11 +45,22 @@ async def choose(
     if ranges.is_whole_open and not body.is_stored:
         return _whole(body)
     pairs = ranges.resolve(body.size)
+    if not body.is_kept:
+        return _of_unkept(body, is_open=ranges.is_open)
     if await _is_proved(body, within=proof_seconds):
         return _single(body, *pairs[0]) if len(pairs) == 1 else _several(body, pairs)
     if ranges.is_open:
         return _whole(body)
     raise UpstreamUnavailable("the blob is still being fetched, and a part of it waits for the whole; try again")
+
+
+def _of_unkept(body: Body, *, is_open: bool) -> Portion:
+    """The disk cannot take it: it streams by whole or not at all."""
+    if is_open:
+        return _whole(body)
+    raise StorageError(
+        "the blob cannot be stored now, and no part of it can be proved alone; try again", retry_after=30
+    )
 
 
 async def _is_proved(body: Body, *, within: float) -> bool:

@@ -22,6 +22,7 @@ from proxy.oci.route import GetBlob, GetManifest, ListReferrers, ListTags, Ping
 from proxy.pipeline.answers import Asker, BlobAnswer, TagsAnswer
 from proxy.web import errors, ranges
 from proxy.web.clients import Clients
+from proxy.web.connections.lane import REPEAT, Lane, Repeat
 from proxy.web.door import Door
 from proxy.web.exchange import Exchange
 from proxy.web.outlet import Outlet
@@ -32,7 +33,7 @@ _WARNING_LIMIT = 4000  # distribution-spec, "Warnings": the header holds at most
 
 
 class RegistryPort:
-    """One listener's requests. `bound` is the upstream of a mirror's port."""
+    """One listener's requests. `bound` is the upstream of a mirror's port; `lane` repeats its warm answers."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class RegistryPort:
         outlet: Outlet,
         emit: Callable[[Event], None],
         is_draining: Callable[[], bool],
+        lane: Lane | None = None,
         bound: str | None = None,
     ) -> None:
         self._door = door
@@ -50,6 +52,7 @@ class RegistryPort:
         self._emit = emit
         self._is_draining = is_draining
         self._bound = bound
+        self.lane = lane
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         clock = time.perf_counter  # uvloop's own clock moves in steps of a millisecond
@@ -61,7 +64,9 @@ class RegistryPort:
             if isinstance(response, web.Response) and request.method != "HEAD":
                 exchange.sent = len(response.body) if isinstance(response.body, bytes) else 0
         finally:
-            self._emit(exchange.ended(seconds=clock() - began))
+            self._emit(ended := exchange.ended(seconds=clock() - began))
+        if exchange.repeats is not None and self.lane is not None and not self._is_draining():
+            response[REPEAT] = Repeat(*exchange.repeats, ended)
         return response
 
     def reject(self, request: web.BaseRequest, error: PratiqueError) -> web.Response:
@@ -104,6 +109,7 @@ class RegistryPort:
     async def _manifest(self, exchange: Exchange, asker: Asker, asked: GetManifest) -> web.Response:
         answer = await self._door.manifest(asker, asked)
         exchange.repository, exchange.outcome = answer.repository, answer.outcome
+        exchange.repeats, exchange.digest = answer.repeats, answer.digest
         headers = self._headers(exchange, ns=asked.ns) | {
             "Content-Type": answer.media_type,
             "Docker-Content-Digest": str(answer.digest),

@@ -67,12 +67,6 @@ def _require(value: Any) -> Any:
     return value
 
 
-def _lane(value: Any) -> Any:
-    if value is True:
-        raise ValueError("`expressLane: true` is not supported by this version; leave it out")
-    return value
-
-
 ListenAddress = Annotated[
     Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "examples": ["127.0.0.1:5000"]})
 ]
@@ -117,7 +111,7 @@ class ListenSettings(Settings):
     mirrors: tuple[MirrorListener, ...] = ()
     admin: AdminListener = AdminListener()
     health: HealthListener = HealthListener()
-    express_lane: Annotated[bool | None, BeforeValidator(_lane)] = None
+    express_lane: bool = True
 
 
 class ClientsSettings(Settings):

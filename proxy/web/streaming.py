@@ -28,6 +28,7 @@ T = TypeVar("T")
 SLICE = 32 * 1024 * 1024  # what one thread sends before another body has its turn
 PATIENCE_MS = 20  # how long a thread waits for a full socket before the loop waits in its stead
 SEALED_CHUNK = 256 * 1024  # one write over TLS
+SLOWEST = 256  # bytes a second; below it a client holds a file, a lease and a place for nothing
 WATCH_SECONDS = 5.0  # how often a wait for more bytes looks whether the client is still there
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and drops what is queued
 
@@ -91,14 +92,14 @@ class Wire:
             await self._patiently(self._writer.drain())
 
     async def _patiently(self, progress: Awaitable[None]) -> None:
-        """Wait for the client; raise TimeoutError once it took no byte in `stall_seconds`."""
+        """Wait for the client; raise TimeoutError once it took next to nothing in `stall_seconds`."""
         task = asyncio.ensure_future(progress)
         try:
             while True:
                 unsent = self._unsent()
                 if (await asyncio.wait({task}, timeout=self._stall_seconds))[0]:
                     return task.result()
-                if self._unsent() >= unsent:
+                if unsent - self._unsent() < max(1, min(unsent, SLOWEST * self._stall_seconds)):
                     raise TimeoutError
         finally:
             await _ended(task)

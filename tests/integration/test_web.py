@@ -39,8 +39,14 @@ BLOB = f"/v2/library/alpine/blobs/{DIGEST}"
 UNKNOWN = "sha256:" + "0" * 64
 
 
+async def rendered():
+    return b"pratique_requests_total 1\n"
+
+
 class Port:
     """A front over a fake door, and what it said."""
+
+    has_lane = True
 
     def __init__(self, *, stall_seconds=60.0, **listen):
         self.door = FakeDoor()
@@ -50,12 +56,17 @@ class Port:
         self.front = Front(
             self.door,
             ListenSettings.model_validate(
-                {"registry": {"address": "127.0.0.1:0"}, "admin": {"address": "127.0.0.1:0"}} | listen
+                {
+                    "registry": {"address": "127.0.0.1:0"},
+                    "admin": {"address": "127.0.0.1:0"},
+                    "expressLane": self.has_lane,
+                }
+                | listen
             ),
             clients,
             emit=self.events.append,
             ready=lambda: self.is_ready,
-            metrics=lambda: b"pratique_requests_total 1\n",
+            metrics=rendered,
             stall_seconds=stall_seconds,
         )
 

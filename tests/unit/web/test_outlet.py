@@ -13,7 +13,7 @@ from aiohttp import web
 
 from proxy.content.filesystem import FilesystemStore
 from proxy.content.store import TAIL
-from proxy.errors import ContentMismatch, UpstreamUnavailable
+from proxy.errors import ContentMismatch, StorageError, UpstreamUnavailable
 from proxy.oci.digest import Digest
 from proxy.web import outlet as outlets
 from proxy.web import streaming
@@ -21,6 +21,7 @@ from proxy.web.outlet import Outlet, Part
 from proxy.web.settings import Address
 from tests.fakes.asking import Wire, make_certificate
 from tests.fakes.content import MemoryStore
+from tests.fakes.disks import Faults
 from tests.fakes.loops import on_both_loops
 
 RAW = os.urandom(1024) * 1500  # 1.5 MB: more than a chunk, no multiple of one
@@ -42,9 +43,13 @@ class Watched:
     def __init__(self, body):
         self.body = body
         self.closed = 0
+        self.doubted = 0
 
     def __getattr__(self, name):
         return getattr(self.body, name)
+
+    def doubt(self):
+        self.doubted += 1
 
     def close(self):
         self.closed += 1
@@ -237,6 +242,23 @@ async def test_a_file_that_lost_its_end_is_cut_and_never_completed(tls):
         _, departure = await place.departed.get()
         assert departure.ending == "cut"
         assert "shorter" in departure.error.message
+
+
+@on_both_loops
+async def test_a_file_that_cannot_be_read_is_cut_and_its_body_is_doubted(tls):
+    """EIO, of `sendfile` or of the read before sealing."""
+    async with serving(tls) as place:
+        place.body = await stored()
+        with Faults(streaming) as faults:
+            faults.fail("sendfile", when=lambda _out, _in, at, _count: at >= 0)
+            faults.fail("pread")
+            async with await Wire.open(place.address, client_of(tls)) as wire:
+                await wire.send("/")
+                await wire.head()
+                assert await _rest(wire) == b""
+        body, departure = await place.departed.get()
+    assert (departure.ending, body.doubted, body.closed) == ("cut", 1, 1)
+    assert isinstance(departure.error, StorageError)
 
 
 @on_both_loops

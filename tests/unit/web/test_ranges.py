@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from proxy.content.store import TAIL
-from proxy.errors import ContentMismatch, RangeInvalid, RequestError, UpstreamUnavailable
+from proxy.content.unkept.passing import Passing
+from proxy.errors import ContentMismatch, RangeInvalid, RequestError, StorageError, UpstreamUnavailable
 from proxy.oci.digest import Digest
 from proxy.web import ranges
 from tests.fakes.content import MemoryStore
@@ -136,3 +137,30 @@ def test_the_wait_ends_before_containerd_gives_up():
     """containerd wants headers within 30 s (clients.md 1.7)."""
     assert ranges.PROOF_SECONDS == 25
     assert TAIL == 64 * 1024
+
+
+@pytest.fixture
+async def passing():
+    """A body that nobody keeps."""
+    found = Passing(DIGEST, len(RAW))
+    body = found.follow()
+    yield body
+    body.close()
+
+
+@pytest.mark.parametrize("header", ["bytes=0-5", "bytes=-5", "bytes=1-2,4-5"])
+async def test_no_part_is_promised_of_what_nobody_keeps(passing, header):
+    with pytest.raises(StorageError, match="no part of it") as refused:
+        await ranges.choose(passing, wanted=header, if_range=None)
+    assert refused.value.retry_after == 30
+
+
+@pytest.mark.parametrize("header", [None, "bytes=0-", "bytes=7-"])
+async def test_what_nobody_keeps_is_sent_whole_at_once(passing, header):
+    portion = await ranges.choose(passing, wanted=header, if_range=None)
+    assert (portion.status, spans(portion)) == (200, [(0, len(RAW))])
+
+
+async def test_beyond_the_end_of_what_nobody_keeps_is_416(passing):
+    with pytest.raises(RangeInvalid):
+        await ranges.choose(passing, wanted=f"bytes={len(RAW)}-", if_range=None)

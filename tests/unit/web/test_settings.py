@@ -52,7 +52,6 @@ def test_an_address_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     "listen",
     [
-        {"expressLane": True},
         {"registry": {"tls": {"certificate": "a", "key": "b", "clientCa": "c"}}},
         {"admin": {"tokens": [{"name": "ops", "file": "f", "role": "operate"}]}},
     ],
