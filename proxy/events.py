@@ -20,7 +20,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One request at the registry port ended. `outcome` is a bounded word (see observe.metrics)."""
+    """One request at the registry port ended. `outcome` is a bounded word (see observe.metrics).
+
+    `times`: so many like it, of one client, within a second over the express lane; `seconds` is their mean then, and
+    `request_id` went out with each.
+    """
 
     request_id: str
     client: Client
@@ -34,6 +38,21 @@ class Answered:
     body_bytes: int
     refusal: str | None = None
     message: str | None = None
+    times: int = 1
+    digest: Digest | None = None  # of the manifest that was answered
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsEnded:
+    """Clients' connections that were not taken in, or cut, within a second, `times` of them; `open` are there now.
+
+    `why`: total | client | descriptors (refused: all places are taken, or those of one client, or the process may hold no
+    more files), head | full | room (cut: a head that never ended, an answer that nobody took, idle while others asked).
+    """
+
+    why: str
+    times: int
+    open: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +74,19 @@ class Refused:
     refusal: str
     client: Client
     asked: str  # the reference as the client named it
-    reason: str  # a bounded word: not-allowed | unverified | pin | condition | revoked | inconclusive
+    reason: str  # not-allowed | unverified | pin | condition | verifiers-disagree | revoked | inconclusive
     message: str
     record: dict[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarmed:
+    """Somebody must look at an image. `alarm`: verifiers-disagree | grace. Said once an hour while it lasts."""
+
+    repository: Repository
+    digest: Digest
+    alarm: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,10 @@ class DriftSeen:
 
 @dataclass(frozen=True, slots=True)
 class FillEnded:
-    """`outcome`: stored | mismatch | failed | stopped. `resumed` counts how often the transfer was taken up again."""
+    """`outcome`: stored | unkept | mismatch | failed | stopped. `resumed` counts how often the transfer was taken up again.
+
+    unkept: the disk could not take it.
+    """
 
     digest: Digest
     outcome: str
@@ -97,12 +129,51 @@ class FillEnded:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAsked:
-    """One request to an upstream ended. `what`: manifest | blob | referrers | tags | token. `status` 0 is no answer."""
+    """One request to an upstream ended. `status` 0 is no answer.
+
+    `what`: manifest | blob | referrers | tags | token | attestations | document. `limit`, `remaining`: of the quota that
+    the answer spoke of, if it did.
+    """
 
     upstream: str
     what: str
     status: int
     received: int
+    seconds: float
+    limit: int | None = None
+    remaining: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSpared:
+    """A request was refused here and not sent. `why`: breaker | throttle. `what`: as in UpstreamAsked."""
+
+    upstream: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamHeld:
+    """An upstream limits our rate: one account asks nothing for `seconds`. `cause`: 429 | quota (nothing is left of it)."""
+
+    upstream: str
+    cause: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerMoved:
+    """An upstream that fails is left alone, or is back. `state`: open | half-open | closed."""
+
+    upstream: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The machine's clock was set: by so many seconds, forward, or back where it is negative."""
+
     seconds: float
 
 
@@ -116,11 +187,54 @@ class PolicyLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerEnded:
+    """A worker ended that nobody told to end; another takes its place. `cause`: signal | exit, and `code` its number."""
+
+    number: int
+    pid: int
+    cause: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentRotted:
     """A stored file was not what its digest says, and was put aside."""
 
     digest: Digest
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentScrubbed:
+    """One round over everything that is stored ended. `wrong`: files put aside. `seconds` from its begin, rests included."""
+
+    files: int
+    bytes: int
+    wrong: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StorageChanged:
+    """The disk of the content store turned: `state` is ok | full | read-only | failing. Said once for each turn."""
+
+    state: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """Room was made in the content store. All but the counts in bytes.
+
+    Where `freed` is less than `wanted`, the rest may not go: it is `pinned`, or was used lately and is `leased`.
+    """
+
+    images: int
+    blobs: int
+    freed: int
+    wanted: int
+    pinned: int
+    leased: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +268,24 @@ class TrustRefreshed:
 
 Event: TypeAlias = (
     Answered
+    | ConnectionsEnded
     | Judged
     | Refused
+    | Alarmed
     | PinMoved
     | DriftSeen
     | FillEnded
     | UpstreamAsked
+    | UpstreamSpared
+    | UpstreamHeld
+    | BreakerMoved
+    | ClockJumped
     | PolicyLoaded
+    | WorkerEnded
     | ContentRotted
+    | Evicted
+    | ContentScrubbed
+    | StorageChanged
     | StateLost
     | DistrustLifted
     | TrustRefreshed

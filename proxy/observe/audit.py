@@ -2,8 +2,9 @@
 
 Each process writes files of its own under `audit/`, named `<UTC start>-<pid>.jsonl`. A line is written whole, by one call,
 or taken back; where it cannot be taken back, it stays the last of its file and the next line begins another file. So only
-a last line can ever be torn. `seq` counts a process's records, those too that its disk lost: a gap tells of them.
-A pin's move is on the disk before `record` returns, since pins come back from here when the state is lost.
+a last line can ever be torn, and the next process says in its first line which files end so, and after what. `seq` counts
+a process's records, those too that its disk lost: a gap tells of them. A pin's move is on the disk before `record`
+returns, since pins come back from here when the state is lost.
 """
 
 import contextlib
@@ -11,27 +12,40 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from proxy import events
 from proxy.errors import RequestError, StorageError
+from proxy.observe.auditends import torn_ends
 from proxy.observe.auditline import FORMAT, KINDS, parse_line, plain_fields, write_line
 from proxy.observe.logs import say
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository, Tag
 
 
-class Audit:
-    """Made at the start; its file is made with the first record. Safe to call from any thread."""
+def no_step(_name: str) -> None:
+    """Nobody waits for a step."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+
+class Audit:
+    """Made at the start; its file is made with the first record. Safe to call from any thread.
+
+    `steps` is called after each step: tests end the process there.
+    """
+
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], float] = time.time, steps: Callable[[str], None] = no_step
+    ) -> None:
         self._folder = folder
         self._clock = clock
+        self._steps = steps
         self._lock = threading.Lock()
         self._fd = -1
         self._end = 0  # the file's length up to its last whole line
+        self._opening: dict[str, Any] = {}  # what the file's first line says
         self._seq = 0
         self._at = 0.0
         self._has_unsynced = False
@@ -89,10 +103,15 @@ class Audit:
         self._at = max(self._at, self._clock())  # a clock that jumps back does not turn the order of moves round
         if self._fd < 0:
             self._folder.mkdir(parents=True, exist_ok=True)
+            torn = [asdict(each) for each in torn_ends(self._folder)]
             start = f"{datetime.fromtimestamp(self._at, UTC):%Y%m%dT%H%M%S.%fZ}"
             self._fd, self._end = _create(self._folder, f"{start}-{os.getpid()}"), 0
+            self._steps("created")
+            for each in torn:
+                say("audit-torn", level="warning", **each)
+            self._opening = {"format": FORMAT, "process": os.getpid(), **({"torn": torn} if torn else {})}
         if not self._end:
-            self._write("opened", {"format": FORMAT, "process": os.getpid()}, is_durable=False)
+            self._write("opened", self._opening, is_durable=False)
         self._write(kind, record, is_durable=is_durable)
 
     def _write(self, kind: str, record: Mapping[str, Any], *, is_durable: bool) -> None:
@@ -101,8 +120,10 @@ class Audit:
             rest = line
             while rest:  # a full disk takes what fits; asked for the rest, it says why
                 rest = rest[os.write(self._fd, rest) :]
+            self._steps("appended")
             if is_durable:
                 os.fsync(self._fd)
+                self._steps("synced")
         except OSError:
             self._take_back()
             raise

@@ -22,6 +22,7 @@ KINDS: Mapping[type, str] = {
     events.Alarmed: "alarmed",
     events.PinMoved: "pinMoved",
     events.DriftSeen: "driftSeen",
+    events.ClockJumped: "clockJumped",
     events.PolicyLoaded: "policyLoaded",
     events.StateLost: "stateLost",
     events.DistrustLifted: "distrustLifted",

@@ -23,14 +23,28 @@ _QUIET = ("aiohttp.access", "aiohttp.client", "asyncio")
 Line: TypeAlias = tuple[str, str, dict[str, Any]]  # level, word, fields
 
 
-def configure(format: str = "json", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002 - face.md's word
-    """Set the log of this process up, libraries' records included. `format`: json | console; `level`: debug … error."""
+def configure(
+    format: str = "json",  # noqa: A002 - face.md's word
+    level: str = "info",
+    stream: TextIO | None = None,
+    *,
+    worker: int | None = None,
+) -> None:
+    """Set the log of this process up, libraries' records included. `format`: json | console; `level`: debug … error.
+
+    `worker`: the number that stands in each line of one of several processes.
+    """
+
+    def of_worker(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return line if worker is None else {**line, "worker": worker}
+
     out = stream if stream is not None else sys.stderr
     shared: list[Any] = [
         structlog.processors.format_exc_info,
         without_secrets,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        of_worker,
     ]
     structlog.configure(
         processors=[*shared, _renderer(format, out)],
@@ -110,6 +124,22 @@ def _answered(event: events.Answered) -> Line:
     return level, "answered", {name: value for name, value in fields.items() if value is not None}
 
 
+_ENDINGS = {
+    "total": "all places are taken; raise limits.connections, or see who holds them",
+    "client": "one client has all the places that it may; raise limits.connectionsPerClient if it is a load balancer",
+    "descriptors": "this process may hold no more files; raise its limit (ulimit -n, LimitNOFILE=)",
+    "head": "clients began a request and did not end it within 30 s",
+    "full": "clients took nothing of their answers for 5 minutes",
+    "room": "idle connections were closed, since others asked for their places",
+}
+
+
+def _connections_ended(event: events.ConnectionsEnded) -> Line:
+    level = "info" if event.why == "room" else "warning"
+    message = _ENDINGS.get(event.why, event.why)
+    return level, "connections", {"why": event.why, "times": event.times, "open": event.open, "message": message}
+
+
 def _judged(event: events.Judged) -> Line:
     level = {"allow": "info"}.get(event.verdict, "warning")
     return (
@@ -184,7 +214,7 @@ def _drift_seen(event: events.DriftSeen) -> Line:
 
 
 def _fill_ended(event: events.FillEnded) -> Line:
-    level = {"stored": "info", "mismatch": "error"}.get(event.outcome, "warning")
+    level = {"stored": "info", "unkept": "info", "mismatch": "error"}.get(event.outcome, "warning")
     return (
         level,
         "fill-ended",
@@ -210,8 +240,27 @@ def _upstream_asked(event: events.UpstreamAsked) -> Line:
             "status": event.status,
             "bytes": event.received,
             "seconds": round(event.seconds, 6),
+            **({} if event.remaining is None else {"remaining": event.remaining, "limit": event.limit}),
         },
     )
+
+
+def _upstream_spared(event: events.UpstreamSpared) -> Line:
+    return "debug", "upstream-spared", {"upstream": event.upstream, "what": event.what, "why": event.why}
+
+
+def _upstream_held(event: events.UpstreamHeld) -> Line:
+    return "warning", "upstream-held", {"upstream": event.upstream, "cause": event.cause, "seconds": event.seconds}
+
+
+def _breaker_moved(event: events.BreakerMoved) -> Line:
+    level = {"open": "error", "closed": "info"}.get(event.state, "debug")
+    return level, "breaker", {"upstream": event.upstream, "state": event.state}
+
+
+def _clock_jumped(event: events.ClockJumped) -> Line:
+    message = "the machine's clock was set; what ends by it is asked anew"
+    return "warning", "clock-jumped", {"seconds": event.seconds, "message": message}
 
 
 def _policy_loaded(event: events.PolicyLoaded) -> Line:
@@ -219,8 +268,34 @@ def _policy_loaded(event: events.PolicyLoaded) -> Line:
     return level, "policy-loaded", {"outcome": event.outcome, "rules": event.rules, "message": event.message}
 
 
+def _worker_ended(event: events.WorkerEnded) -> Line:
+    fields = {"worker": event.number, "pid": event.pid, "cause": event.cause, "code": event.code}
+    return "error" if event.cause == "signal" or event.code else "warning", "worker-ended", fields
+
+
 def _content_rotted(event: events.ContentRotted) -> Line:
     return "error", "content-rotted", {"digest": str(event.digest), "what": event.what}
+
+
+def _evicted(event: events.Evicted) -> Line:
+    fields = {name: getattr(event, name) for name in ("images", "blobs", "freed", "wanted", "pinned", "leased")}
+    if event.freed >= event.wanted:
+        return "info", "evicted", fields
+    message = (
+        "the content store cannot be brought below its limit: what is left is pinned, or was used within the last hour; "
+        "give it more room, or unpin what no node needs"
+    )
+    return "warning", "evicted", {**fields, "message": message}
+
+
+def _content_scrubbed(event: events.ContentScrubbed) -> Line:
+    fields = {"files": event.files, "bytes": event.bytes, "wrong": event.wrong, "seconds": round(event.seconds, 3)}
+    return "warning" if event.wrong else "info", "content-scrubbed", fields
+
+
+def _storage_changed(event: events.StorageChanged) -> Line:
+    level = "info" if event.state == "ok" else "error"
+    return level, "storage-changed", {"state": event.state, "message": event.message}
 
 
 def _state_lost(event: events.StateLost) -> Line:
@@ -244,6 +319,7 @@ def _trust_refreshed(event: events.TrustRefreshed) -> Line:
 
 _LINES: dict[type, Callable[[Any], Line]] = {
     events.Answered: _answered,
+    events.ConnectionsEnded: _connections_ended,
     events.Judged: _judged,
     events.Refused: _refused,
     events.Alarmed: _alarmed,
@@ -251,8 +327,16 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     events.DriftSeen: _drift_seen,
     events.FillEnded: _fill_ended,
     events.UpstreamAsked: _upstream_asked,
+    events.UpstreamSpared: _upstream_spared,
+    events.UpstreamHeld: _upstream_held,
+    events.BreakerMoved: _breaker_moved,
+    events.ClockJumped: _clock_jumped,
     events.PolicyLoaded: _policy_loaded,
+    events.WorkerEnded: _worker_ended,
     events.ContentRotted: _content_rotted,
+    events.ContentScrubbed: _content_scrubbed,
+    events.StorageChanged: _storage_changed,
+    events.Evicted: _evicted,
     events.StateLost: _state_lost,
     events.DistrustLifted: _distrust_lifted,
     events.TrustRefreshed: _trust_refreshed,

@@ -19,7 +19,9 @@ from proxy import events
 _OTHER = "other"
 _KINDS = ("manifest", "blob", "referrers", "tags", "ping", _OTHER)
 _OUTCOMES = ("hit", "miss", "coalesced", "denied", "inconclusive", "absent", "upstream", "storage", "client", _OTHER)
-_FILLS = ("stored", "mismatch", "failed", "stopped", _OTHER)
+_REFUSED = ("total", "client", "descriptors")
+_FILLS = ("stored", "unkept", "mismatch", "failed", "stopped", _OTHER)
+_DISK = ("ok", "full", "read-only", "failing", _OTHER)
 _ASKED = ("manifest", "blob", "referrers", "tags", "token", "attestations", "document", _OTHER)
 _STATUS = ("none", "1xx", "2xx", "3xx", "4xx", "5xx", _OTHER)
 _REASONS = (
@@ -34,6 +36,7 @@ _REASONS = (
 )
 _UPSTREAMS = ("each upstream in pratique.yaml", _OTHER)
 _ROOTS = ("each trust root and store of the policy", _OTHER)
+_BREAKER = {"closed": 0, "half-open": 1, "open": 2}
 _DRIFTS = ("digest", "rollback", "regression", _OTHER)
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -63,6 +66,17 @@ METRICS: Mapping[str, Metric] = {
     "pratique_inconclusive_total": Metric("counter", "Requests answered 503 because they could not be judged."),
     "pratique_refusals_total": Metric(
         "counter", "Refusals; one for a client, reference and Decision in ten minutes.", {"reason": _REASONS}
+    ),
+    "pratique_connections": Metric("gauge", "Clients' connections at the registry ports now."),
+    "pratique_connections_refused_total": Metric(
+        "counter",
+        "Connections that got no place: all are taken, or those of one client, or the process may hold no more files.",
+        {"why": (*_REFUSED, _OTHER)},
+    ),
+    "pratique_connections_cut_total": Metric(
+        "counter",
+        "Connections ended by us: a head without an end, an answer that nobody took, idle while others asked.",
+        {"why": ("head", "full", "room", _OTHER)},
     ),
     "pratique_decisions_total": Metric(
         "counter", "Decisions made.", {"verdict": ("allow", "deny", "inconclusive", _OTHER)}
@@ -100,6 +114,23 @@ METRICS: Mapping[str, Metric] = {
     "pratique_upstream_seconds": Metric(
         "histogram", "Duration of requests to upstreams.", {"upstream": _UPSTREAMS, "what": _ASKED}, _SLOW
     ),
+    "pratique_upstream_spared_total": Metric(
+        "counter",
+        "Requests refused here and not sent, since the upstream fails (breaker) or limits our rate (throttle).",
+        {"upstream": _UPSTREAMS, "why": ("breaker", "throttle", _OTHER)},
+    ),
+    "pratique_upstream_held_total": Metric(
+        "counter",
+        "Times that an account was told to wait: by a 429, or since nothing is left of its quota.",
+        {"upstream": _UPSTREAMS, "cause": ("429", "quota", _OTHER)},
+    ),
+    "pratique_upstream_breaker": Metric(
+        "gauge", "0: closed. 1: half open, one request looks. 2: open, left alone.", {"upstream": _UPSTREAMS}
+    ),
+    "pratique_upstream_quota_limit": Metric(
+        "gauge", "The quota that an upstream last spoke of; absent: it speaks of none.", {"upstream": _UPSTREAMS}
+    ),
+    "pratique_upstream_quota_remaining": Metric("gauge", "What it said is left of it.", {"upstream": _UPSTREAMS}),
     "pratique_policy_loads_total": Metric(
         "counter",
         "Policy loads; kept is one that failed, so that the old policy stays.",
@@ -107,8 +138,28 @@ METRICS: Mapping[str, Metric] = {
     ),
     "pratique_policy_rules": Metric("gauge", "Rules of the policy in force."),
     "pratique_content_rotted_total": Metric("counter", "Stored files that were not what their digest says."),
+    "pratique_storage_state": Metric(
+        "gauge", "1 for how the disk of the content store is now, 0 for what it is not.", {"state": _DISK}
+    ),
+    "pratique_scrub_bytes_total": Metric("counter", "Bytes hashed again in the background."),
+    "pratique_scrub_progress_ratio": Metric("gauge", "How much of the round under way is hashed, 0 to 1."),
+    "pratique_scrub_rounds_total": Metric("counter", "Rounds over everything that is stored that ended."),
     "pratique_content_bytes": Metric("gauge", "Bytes in the content store."),
     "pratique_content_blobs": Metric("gauge", "Blobs in the content store."),
+    "pratique_content_limit_bytes": Metric(
+        "gauge", "Bytes that the content store may hold: maxBytes, or what its disk has room for."
+    ),
+    "pratique_content_promised_bytes": Metric(
+        "gauge", "Bytes that transfers under way have reserved and not received."
+    ),
+    "pratique_content_evicted_bytes_total": Metric("counter", "Bytes removed to make room."),
+    "pratique_content_evicted_blobs_total": Metric("counter", "Blobs and manifests removed to make room."),
+    "pratique_content_evicted_images_total": Metric("counter", "Images removed to make room."),
+    "pratique_content_unevictable_bytes": Metric(
+        "gauge",
+        "What the last eviction could not remove: pinned, or used lately (of what it looked at).",
+        {"why": ("pinned", "leased", _OTHER)},
+    ),
     "pratique_state_lost_total": Metric("counter", "Starts that found content but no state."),
     "pratique_state_distrusted": Metric("gauge", "1 while tags without a pin wait for `pratique pin confirm`."),
     "pratique_trust_refresh_total": Metric(
@@ -124,7 +175,16 @@ METRICS: Mapping[str, Metric] = {
         "When nothing new can be verified by a trust root or store, unless it is refreshed; absent: it has no end.",
         {"root": _ROOTS},
     ),
+    "pratique_clock_jumps_total": Metric(
+        "counter", "Times that the machine's clock was set by more than 5 seconds.", {"direction": ("forward", "back")}
+    ),
     "pratique_event_loop_lag_seconds": Metric("histogram", "How late the event loop woke a sleeper.", buckets=_FAST),
+    "pratique_workers": Metric("gauge", "Worker processes that serve; one process alone is one."),
+    "pratique_worker_ends_total": Metric(
+        "counter",
+        "Workers that ended and were replaced: killed by a signal, or by themselves.",
+        {"cause": ("signal", "exit", _OTHER)},
+    ),
     "pratique_build_info": Metric("gauge", "Always 1; the version that runs.", {"version": ("the running version",)}),
 }
 
@@ -154,6 +214,7 @@ class Metrics:
         self._series: dict[tuple[str, ...], Any] = {}
         self._recorders: dict[type, Callable[[Any], None]] = {
             events.Answered: self._answered,
+            events.ConnectionsEnded: self._connections_ended,
             events.Judged: self._judged,
             events.Refused: self._refused,
             events.Alarmed: self._alarmed,
@@ -161,13 +222,24 @@ class Metrics:
             events.DriftSeen: self._drift_seen,
             events.FillEnded: self._fill_ended,
             events.UpstreamAsked: self._upstream_asked,
+            events.UpstreamSpared: self._upstream_spared,
+            events.UpstreamHeld: self._upstream_held,
+            events.BreakerMoved: self._breaker_moved,
+            events.ClockJumped: self._clock_jumped,
             events.PolicyLoaded: self._policy_loaded,
+            events.WorkerEnded: self._worker_ended,
             events.ContentRotted: self._content_rotted,
+            events.ContentScrubbed: self._content_scrubbed,
+            events.StorageChanged: self._storage_changed,
+            events.Evicted: self._evicted,
             events.StateLost: self._state_lost,
             events.DistrustLifted: self._distrust_lifted,
             events.TrustRefreshed: self._trust_refreshed,
         }
+        for upstream in upstreams:
+            self._of("pratique_upstream_breaker", upstream).set(0)
         self._made["pratique_build_info"].labels(version).set(1)
+        self._storage_changed(events.StorageChanged("ok", ""))
 
     def record(self, event: events.Event) -> None:
         self._recorders[type(event)](event)
@@ -179,10 +251,16 @@ class Metrics:
     def observe_lag(self, seconds: float) -> None:
         self._of("pratique_event_loop_lag_seconds").observe(seconds)
 
-    def watch_content(self, *, stored_bytes: Callable[[], float], stored_blobs: Callable[[], float]) -> None:
-        """Both are asked at each render; they answer at once, from memory."""
-        self._of("pratique_content_bytes").set_function(stored_bytes)
-        self._of("pratique_content_blobs").set_function(stored_blobs)
+    def set_content(self, *, held: int, blobs: int, limit: int, promised: int) -> None:
+        """What the content store holds, all but `blobs` in bytes."""
+        self._of("pratique_content_bytes").set(held)
+        self._of("pratique_content_blobs").set(blobs)
+        self._of("pratique_content_limit_bytes").set(limit)
+        self._of("pratique_content_promised_bytes").set(promised)
+
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """`count` is asked at each render."""
+        self._of("pratique_connections").set_function(count)
 
     def watch_roots(self, roots: Callable[[], Mapping[str, RootTimes]]) -> None:
         """`roots` is asked at each render, and answers at once: the trust roots of the policy that stands, by name."""
@@ -193,6 +271,10 @@ class Metrics:
 
     def set_distrusted(self, distrusted: bool) -> None:  # noqa: FBT001 - the only thing there is to say
         self._of("pratique_state_distrusted").set(distrusted)
+
+    def _connections_ended(self, event: events.ConnectionsEnded) -> None:
+        kind = "refused" if event.why in _REFUSED else "cut"
+        self._of(f"pratique_connections_{kind}_total", event.why).inc(event.times)
 
     def _answered(self, event: events.Answered) -> None:
         times = event.times
@@ -234,6 +316,29 @@ class Metrics:
         self._of("pratique_upstream_bytes_total", event.upstream, event.what).inc(event.received)
         self._of("pratique_upstream_seconds", event.upstream, event.what).observe(event.seconds)
 
+        if event.limit is not None and event.remaining is not None:
+            self._of("pratique_upstream_quota_limit", event.upstream).set(event.limit)
+            self._of("pratique_upstream_quota_remaining", event.upstream).set(event.remaining)
+
+    def _upstream_spared(self, event: events.UpstreamSpared) -> None:
+        self._of("pratique_upstream_spared_total", event.upstream, event.why).inc()
+
+    def _upstream_held(self, event: events.UpstreamHeld) -> None:
+        self._of("pratique_upstream_held_total", event.upstream, event.cause).inc()
+
+    def _breaker_moved(self, event: events.BreakerMoved) -> None:
+        if event.upstream in self._upstreams:  # hosts of CRLs and TUF have breakers too, and no series of their own
+            self._of("pratique_upstream_breaker", event.upstream).set(_BREAKER[event.state])
+
+    def set_workers(self, serving: int) -> None:
+        self._of("pratique_workers").set(serving)
+
+    def _worker_ended(self, event: events.WorkerEnded) -> None:
+        self._of("pratique_worker_ends_total", event.cause).inc()
+
+    def _clock_jumped(self, event: events.ClockJumped) -> None:
+        self._of("pratique_clock_jumps_total", "forward" if event.seconds > 0 else "back").inc()
+
     def _policy_loaded(self, event: events.PolicyLoaded) -> None:
         self._of("pratique_policy_loads_total", event.outcome).inc()
         if event.outcome == "loaded":
@@ -241,6 +346,25 @@ class Metrics:
 
     def _content_rotted(self, _: events.ContentRotted) -> None:
         self._of("pratique_content_rotted_total").inc()
+
+    def _content_scrubbed(self, _: events.ContentScrubbed) -> None:
+        self._of("pratique_scrub_rounds_total").inc()
+
+    def _storage_changed(self, event: events.StorageChanged) -> None:
+        for state in _DISK[:-1]:
+            self._of("pratique_storage_state", state).set(state == event.state)
+
+    def count_scrubbed(self, count: int, ratio: float) -> None:
+        """So many more bytes were hashed, and so much of the round is done."""
+        self._of("pratique_scrub_bytes_total").inc(count)
+        self._of("pratique_scrub_progress_ratio").set(ratio)
+
+    def _evicted(self, event: events.Evicted) -> None:
+        self._of("pratique_content_evicted_bytes_total").inc(event.freed)
+        self._of("pratique_content_evicted_blobs_total").inc(event.blobs)
+        self._of("pratique_content_evicted_images_total").inc(event.images)
+        self._of("pratique_content_unevictable_bytes", "pinned").set(event.pinned)
+        self._of("pratique_content_unevictable_bytes", "leased").set(event.leased)
 
     def _state_lost(self, event: events.StateLost) -> None:
         self._of("pratique_state_lost_total").inc()

@@ -3,17 +3,21 @@
 Raises what sqlite3 raises (the store translates it), and StorageError for what this program refuses.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from proxy.state.connection import connect, writing
 from proxy.state.schema import prepare
-from proxy.state.store import Entry, require_storable
+from proxy.state.store import Change, Entry, require_storable
 
 _PURGE_SECONDS = 60.0
 _PURGE_ROWS = 500  # at once, so that no writer pays for a long sleep
 _ROW = "SELECT key, value, version, expires_at FROM entries"
 _LIVE = "(expires_at IS NULL OR expires_at > :now)"
+_DELETIONS = ""  # the book in which each deletion leaves a row, under the name of its book: versions tell of it then
+_TOLD = 1_000  # changes of others that are told one by one
+_OWN = 10_000  # own versions that are remembered among others' while nobody asks for `changes`
 
 
 class Database:
@@ -22,12 +26,16 @@ class Database:
     def __init__(self, path: Path, clock: Callable[[], float], *, read_only: bool) -> None:
         self._clock = clock
         self._purged_at: float | None = None
+        self._written: list[int] = []  # in the transaction under way
+        self._own: set[int] = set()  # versions above `_seen` that were written here, with others' between
+        self._is_overrun = False
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = connect(path, read_only=read_only)
         try:
             self.is_new = prepare(self._connection, path, now=clock(), read_only=read_only)
-            self.version_at_open = self.data_version()
+            self._data_version = self.data_version()
+            self._seen = self._newest()
         except BaseException:
             self._connection.close()
             raise
@@ -38,24 +46,25 @@ class Database:
         return Entry(*row) if row else None
 
     def put(self, book: str, key: str, value: bytes, expires_at: float | None) -> Entry:
-        with writing(self._connection):
+        with self._writing():
             return self._write(book, key, value, expires_at)
 
     def compare_and_set(
         self, book: str, key: str, value: bytes, expected: int | None, expires_at: float | None
     ) -> Entry | None:
-        with writing(self._connection):
+        with self._writing():
             found = self.get(book, key)
             if (found.version if found else None) != expected:
                 return None
             return self._write(book, key, value, expires_at)
 
     def delete(self, book: str, key: str, expected: int | None) -> bool:
-        with writing(self._connection):
+        with self._writing():
             found = self.get(book, key)
             if found is None or expected not in (None, found.version):
                 return False
             self._connection.execute("DELETE FROM entries WHERE version = ?", (found.version,))
+            self._write(_DELETIONS, book, b"", None)
             return True
 
     def scan(self, book: str, prefix: str, after: str, limit: int) -> Sequence[Entry]:
@@ -85,6 +94,42 @@ class Database:
         """A number that differs from the last one if another connection committed since (sqlite.org/pragma.html)."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def changes(self) -> Sequence[Change] | None:
+        """What other connections changed since the last call; None: more than is told one by one.
+
+        One pragma while nobody else writes; else what stands above the last version that was seen, by the primary key.
+        """
+        version = self.data_version()
+        if version == self._data_version:
+            return ()
+        found = self._connection.execute(
+            "SELECT version, book, key FROM entries WHERE version > ? ORDER BY version LIMIT ?", (self._seen, _TOLD + 1)
+        ).fetchall()
+        others = [(book, key) for each, book, key in found if each not in self._own]
+        is_told = len(found) <= _TOLD and not self._is_overrun
+        self._data_version, self._is_overrun = version, False
+        self._seen = max(self._seen, found[-1][0] if found and is_told else self._newest())
+        self._own = {each for each in self._own if each > self._seen}
+        return [_change(book, key) for book, key in others] if is_told else None
+
+    def _newest(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(max(version), 0) FROM entries").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; what it wrote is known to be ours once it is committed."""
+        self._written.clear()
+        with writing(self._connection):
+            yield
+        for version in self._written:
+            if version == self._seen + 1:
+                self._seen = version
+            else:
+                self._own.add(version)
+        if len(self._own) > _OWN:
+            self._own.clear()
+            self._is_overrun = True
+
     def close(self) -> None:
         self._connection.close()
 
@@ -96,6 +141,7 @@ class Database:
             "INSERT OR REPLACE INTO entries (book, key, value, expires_at) VALUES (?, ?, ?, ?)", row
         )
         assert written.lastrowid is not None
+        self._written.append(written.lastrowid)
         return Entry(key, bytes(value), written.lastrowid, expires_at)
 
     def _purge(self) -> None:
@@ -108,6 +154,10 @@ class Database:
             (now, _PURGE_ROWS),
         )
         self._purged_at = now
+
+
+def _change(book: str, key: str) -> Change:
+    return Change(key, "", by_others=True) if book == _DELETIONS else Change(book, key, by_others=True)
 
 
 def first_beyond(prefix: str) -> str | None:

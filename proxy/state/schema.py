@@ -5,12 +5,12 @@ this one can run on what this one migrated, unless a migration raises `oldest` a
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.errors import StorageError
-from proxy.state.connection import damaged, writing
+from proxy.state.connection import damaged, no_step, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,12 @@ def prepare(
     now: float,
     read_only: bool,
     migrations: Sequence[Migration] = MIGRATIONS,
+    steps: Callable[[str], None] = no_step,
 ) -> bool:
-    """Bring the schema up to date; return whether there was none. StorageError where this program cannot use it."""
+    """Bring the schema up to date; return whether there was none. StorageError where this program cannot use it.
+
+    `steps` is called after each step: tests end the process there.
+    """
     if read_only:
         if _schema_version(connection) == 0:
             raise StorageError(f"{path.name} holds no state yet; `pratique serve` makes it", detail=str(path))
@@ -63,15 +67,19 @@ def prepare(
             _require_usable(connection, path, known=migrations[-1].version)
             _require_whole(connection, path)
         for migration in migrations[standing:]:
-            _apply(connection, migration, now)
+            _apply(connection, migration, now, steps)
+    steps("migrated")
     return standing == 0
 
 
-def _apply(connection: sqlite3.Connection, migration: Migration, now: float) -> None:
+def _apply(connection: sqlite3.Connection, migration: Migration, now: float, steps: Callable[[str], None]) -> None:
     for statement in migration.statements:
         connection.execute(statement)
+        steps("stated")
     connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", (migration.version, migration.oldest, now))
+    steps("noted")
     connection.execute(f"PRAGMA user_version = {migration.version:d}")
+    steps("numbered")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

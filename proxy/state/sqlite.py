@@ -35,7 +35,6 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._watchers = Watchers()
         self._poller: asyncio.Task[None] | None = None
-        self._data_version: int | None = database.version_at_open
         self._is_closed = False
 
     @classmethod
@@ -87,7 +86,7 @@ class SqliteStore:
         await self._run(partial(self._database.release, name, owner))
 
     def watch(self) -> AsyncIterator[Change]:
-        """Own changes at once; those of other processes, which one is not known, as `Change("", "")` soon after."""
+        """Own changes at once; those of other processes soon after, marked as theirs: of many, `Change("", "")`."""
         self._require_open()
         watch = self._watchers.join()
         if self._poller is None or self._poller.done():
@@ -131,11 +130,14 @@ class SqliteStore:
 
     async def _poll(self) -> None:
         """Ends when the last watcher has left. A file that cannot be read may have changed: that is told once."""
+        is_read = True
         while len(self._watchers):
-            seen: int | None = None
+            was_read, is_read, changes = is_read, False, None
             with contextlib.suppress(StorageError):
-                seen = await self._run(self._database.data_version)
-            if seen != self._data_version:
-                self._data_version = seen
+                changes = await self._run(self._database.changes)
+                is_read = True
+            if changes is None and (is_read or was_read):
                 self._watchers.tell(ANYTHING)
+            for change in changes or ():
+                self._watchers.tell(change)
             await asyncio.sleep(_POLL_SECONDS)

@@ -24,10 +24,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something in `book` may have changed, by whomever; `key` "" means any of its keys."""
+    """Something in `book` may have changed; `key` "" means any of its keys, `book` "" any book, by whomever.
+
+    `by_others`: through another store than the one that is watched, which is another process's as a rule.
+    """
 
     book: str
     key: str
+    by_others: bool = False
 
 
 class StateStore(Protocol):

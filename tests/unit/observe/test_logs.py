@@ -75,9 +75,25 @@ EXAMPLES = [
     (events.FillEnded(DIGEST, "mismatch", 5, 0.1, 0), "error", "fill-ended"),
     (events.UpstreamAsked("nvcr.io", "manifest", 401, 5, 0.1), "debug", "upstream-asked"),
     (events.UpstreamAsked("nvcr.io", "manifest", 0, 5, 0.1), "warning", "upstream-asked"),
+    (events.UpstreamSpared("nvcr.io", "manifest", "breaker"), "debug", "upstream-spared"),
+    (events.UpstreamHeld("nvcr.io", "429", 30), "warning", "upstream-held"),
+    (events.BreakerMoved("nvcr.io", "open"), "error", "breaker"),
+    (events.BreakerMoved("nvcr.io", "half-open"), "debug", "breaker"),
+    (events.BreakerMoved("nvcr.io", "closed"), "info", "breaker"),
+    (events.ConnectionsEnded("total", 3, 4096), "warning", "connections"),
+    (events.ConnectionsEnded("room", 3, 4096), "info", "connections"),
+    (events.ClockJumped(-3600.0), "warning", "clock-jumped"),
     (events.PolicyLoaded("loaded", 3, ""), "info", "policy-loaded"),
     (events.PolicyLoaded("kept", 3, "policy.yaml:7: no"), "error", "policy-loaded"),
+    (events.WorkerEnded(1, 4711, "signal", 9), "error", "worker-ended"),
+    (events.WorkerEnded(1, 4711, "exit", 0), "warning", "worker-ended"),
     (events.ContentRotted(DIGEST, "size"), "error", "content-rotted"),
+    (events.Evicted(2, 12, 500, wanted=500, pinned=70, leased=30), "info", "evicted"),
+    (events.Evicted(0, 0, 0, wanted=500, pinned=70, leased=30), "warning", "evicted"),
+    (events.ContentScrubbed(9, 100, 0, 1.5), "info", "content-scrubbed"),
+    (events.ContentScrubbed(9, 100, 1, 1.5), "warning", "content-scrubbed"),
+    (events.StorageChanged("full", "free space"), "error", "storage-changed"),
+    (events.StorageChanged("ok", "it is well"), "info", "storage-changed"),
     (events.StateLost(3, True), "error", "state-lost"),
     (events.DistrustLifted("ops"), "warning", "distrust-lifted"),
     (events.TrustRefreshed("corp", "refreshed", ""), "info", "trust-refreshed"),
@@ -208,3 +224,11 @@ def test_the_console_is_plain_where_there_is_no_terminal():
     logs.log_event(answered())
     assert "\x1b" not in out.getvalue()
     assert "nvcr.io/nvidia/x" in out.getvalue()
+
+
+def test_a_line_of_one_of_several_processes_says_which():
+    stream = io.StringIO()
+    logs.configure(stream=stream, worker=2)
+    logs.say("started")
+    logging.getLogger("aiohttp.server").warning("a library's")
+    assert [json.loads(line)["worker"] for line in stream.getvalue().splitlines()] == [2, 2]

@@ -40,6 +40,7 @@ def series_of(metrics: Metrics) -> set[str]:
 ALARMS = 'pratique_alarms_total{kind="%s"}'
 _REFUSED = 'pratique_refusals_total{reason="%s"}'
 _REFRESHED = 'pratique_trust_refresh_total{outcome="%s",root="%s"}'
+EVICTED = events.Evicted(2, 12, 500, wanted=600, pinned=70, leased=30)
 EXAMPLES = [
     (answered(), 'pratique_requests_total{kind="blob",outcome="hit"}', 1),
     (answered(), 'pratique_hits_total{kind="blob"}', 1),
@@ -89,10 +90,49 @@ EXAMPLES = [
         'pratique_upstream_seconds_count{upstream="nvcr.io",what="blob"}',
         1,
     ),
+    (
+        events.UpstreamAsked("nvcr.io", "manifest", 200, 9, 0.1, limit=100, remaining=76),
+        'pratique_upstream_quota_remaining{upstream="nvcr.io"}',
+        76,
+    ),
+    (
+        events.UpstreamAsked("nvcr.io", "manifest", 200, 9, 0.1, limit=100, remaining=76),
+        'pratique_upstream_quota_limit{upstream="nvcr.io"}',
+        100,
+    ),
+    (
+        events.UpstreamSpared("nvcr.io", "blob", "breaker"),
+        'pratique_upstream_spared_total{upstream="nvcr.io",why="breaker"}',
+        1,
+    ),
+    (
+        events.UpstreamHeld("nvcr.io", "429", 30),
+        'pratique_upstream_held_total{cause="429",upstream="nvcr.io"}',
+        1,
+    ),
+    (events.BreakerMoved("nvcr.io", "open"), 'pratique_upstream_breaker{upstream="nvcr.io"}', 2),
+    (events.BreakerMoved("nvcr.io", "half-open"), 'pratique_upstream_breaker{upstream="nvcr.io"}', 1),
+    (events.BreakerMoved("nvcr.io", "closed"), 'pratique_upstream_breaker{upstream="nvcr.io"}', 0),
+    (events.BreakerMoved("crl.example", "open"), 'pratique_upstream_breaker{upstream="nvcr.io"}', 0),
+    (events.ConnectionsEnded("client", 3, 9), 'pratique_connections_refused_total{why="client"}', 3),
+    (events.ConnectionsEnded("descriptors", 1, 9), 'pratique_connections_refused_total{why="descriptors"}', 1),
+    (events.ConnectionsEnded("head", 2, 9), 'pratique_connections_cut_total{why="head"}', 2),
+    (events.ClockJumped(60.0), 'pratique_clock_jumps_total{direction="forward"}', 1),
+    (events.ClockJumped(-60.0), 'pratique_clock_jumps_total{direction="back"}', 1),
     (events.PolicyLoaded("loaded", 7, ""), 'pratique_policy_loads_total{outcome="loaded"}', 1),
     (events.PolicyLoaded("loaded", 7, ""), "pratique_policy_rules", 7),
     (events.PolicyLoaded("kept", 9, ""), "pratique_policy_rules", 0),
+    (events.WorkerEnded(0, 4711, "signal", 9), 'pratique_worker_ends_total{cause="signal"}', 1),
     (events.ContentRotted(DIGEST, "x"), "pratique_content_rotted_total", 1),
+    (EVICTED, "pratique_content_evicted_bytes_total", 500),
+    (EVICTED, "pratique_content_evicted_blobs_total", 12),
+    (EVICTED, "pratique_content_evicted_images_total", 2),
+    (EVICTED, 'pratique_content_unevictable_bytes{why="pinned"}', 70),
+    (EVICTED, 'pratique_content_unevictable_bytes{why="leased"}', 30),
+    (events.ContentScrubbed(9, 100, 1, 2.0), "pratique_scrub_rounds_total", 1),
+    (events.StorageChanged("full", ""), 'pratique_storage_state{state="full"}', 1),
+    (events.StorageChanged("full", ""), 'pratique_storage_state{state="ok"}', 0),
+    (events.StorageChanged("ok", ""), 'pratique_storage_state{state="ok"}', 1),
     (events.StateLost(3, True), "pratique_state_lost_total", 1),
     (events.StateLost(3, True), "pratique_state_distrusted", 1),
     (events.DistrustLifted("ops"), "pratique_state_distrusted", 0),
@@ -129,16 +169,39 @@ def test_every_metric_of_the_table_has_an_example_here():
     seen = {re.sub(r"(_sum|_count)?(\{.*)?$", "", series) for _, series, _ in EXAMPLES}
     by_hand = {"content_bytes", "content_blobs", "event_loop_lag_seconds", "build_info", "decisions_ending"}
     by_hand |= {"trust_root_age_seconds", "trust_root_ends_timestamp_seconds"}
+    by_hand |= {"content_limit_bytes", "content_promised_bytes", "connections"}
+    by_hand |= {"workers", "scrub_bytes_total", "scrub_progress_ratio"}
     assert seen | {f"pratique_{name}" for name in by_hand} == set(METRICS)
 
 
-def test_gauges_ask_when_they_are_read():
+def test_connections_are_counted_when_they_are_asked_for():
+    metrics, crowd = made(), [1, 2, 3]
+    metrics.watch_connections(lambda: len(crowd))
+    crowd.append(4)
+    assert value(metrics, "pratique_connections") == 4
+
+
+def test_what_the_content_store_holds_is_told():
     metrics = made()
-    held = [1, 2]
-    metrics.watch_content(stored_bytes=lambda: held[0], stored_blobs=lambda: held[1])
-    held[:] = [500, 5]
+    metrics.set_content(held=500, blobs=5, limit=1000, promised=20)
     assert value(metrics, "pratique_content_bytes") == 500
     assert value(metrics, "pratique_content_blobs") == 5
+    assert value(metrics, "pratique_content_limit_bytes") == 1000
+    assert value(metrics, "pratique_content_promised_bytes") == 20
+
+
+def test_how_many_workers_serve_is_told():
+    metrics = made()
+    metrics.set_workers(3)
+    assert value(metrics, "pratique_workers") == 3
+
+
+def test_how_far_the_scrub_is_is_told():
+    metrics = made()
+    metrics.count_scrubbed(70, 0.25)
+    metrics.count_scrubbed(30, 0.5)
+    assert value(metrics, "pratique_scrub_bytes_total") == 100
+    assert value(metrics, "pratique_scrub_progress_ratio") == 0.5
 
 
 def test_admissions_that_end_soon_are_told():

@@ -232,7 +232,9 @@ async def test_a_command_writes_while_the_proxy_does(tmp_path):
         await asyncio.sleep(0.001)
     assert command.returncode == 0
     assert len(await store.scan("cli")) == 50
-    heard = [Change("proxy", "counter")]
-    while Change("", "") not in heard:
-        heard.append(await asyncio.wait_for(anext(changes), timeout=30))
+    theirs = {Change("cli", str(number), by_others=True) for number in range(50)}
+    heard: set[Change] = set()
+    while not theirs <= heard:
+        heard.add(await asyncio.wait_for(anext(changes), timeout=30))
+    assert heard == {*theirs, Change("proxy", "counter")}
     await store.close()
