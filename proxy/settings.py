@@ -46,6 +46,11 @@ def _bytes(value: Any) -> Any:
     return value
 
 
+def size_of(text: str) -> int:
+    """Bytes, as a person writes them; raise ValueError with what to write."""
+    return int(_bytes(text))
+
+
 def _span(value: Any) -> Any:
     if isinstance(value, str):
         found = re.fullmatch(r"([0-9]{1,12})\s*([smhd])", value.strip())

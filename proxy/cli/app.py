@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from proxy.cli.cache import cache
 from proxy.cli.config import config
 from proxy.cli.demo import demo
 from proxy.cli.exits import USAGE, guarded
@@ -22,8 +23,8 @@ from proxy.cli.version import say_version, version
 app = typer.Typer(
     name="pratique",
     help="A registry proxy that verifies: a node gets bytes only from an image that was judged and admitted.",
-    epilog="Exit codes: 0 ok · 1 refused or findings · 2 drift or a plan with changes · 64 usage or configuration · "
-    "69 upstream unavailable · 70 a defect of ours · 75 try later. Logs and complaints go to stderr.",
+    epilog="Exit codes: 0 ok · 1 refused or findings · 2 drift or a plan with changes · 3 incomplete · "
+    "64 usage or configuration · 69 upstream unavailable · 70 a defect of ours · 75 try later. Logs and complaints go to stderr.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -48,6 +49,7 @@ app.add_typer(pins, name="pin")
 app.add_typer(config, name="config")
 app.add_typer(node, name="node")
 app.add_typer(trust, name="trust")
+app.add_typer(cache, name="cache")
 app.command()(presets)
 app.command()(demo)
 app.command()(version)

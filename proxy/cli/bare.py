@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxy.cli.exits import OK, REFUSED
-from proxy.cli.output import Format, emit, say, text
+from proxy.cli.output import Format, emit, paragraph, say
 from proxy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class Question:
     identity_regex: str | None = None
     issuer: str | None = None
     trusted_root: Path | None = None
+
+
+_ADD_A_SIGNER = "; add a signer for this identity, or ask the publisher"
 
 
 def verify_bundle(asked: Question, output: Format) -> int:
@@ -126,9 +129,10 @@ def _show(document: Mapping[str, Any]) -> None:
     from proxy.cli.proof import proof_lines
 
     word, style = ("verified", "bold green") if document["verified"] else ("not verified", "bold red")
-    say(text(f"{word}: {document['bundle']} of {document['digest']}", style))
+    paragraph(f"{word}: ", f"{document['bundle']} of {document['digest']}", style=style)
     for details in document["evidence"]:
         for line in proof_lines(details):
             say(f"  {line}")
     for rejection in document["rejections"]:
-        say(f"  {rejection['reason']}")
+        # There is no policy here to add a signer to.
+        paragraph("  ", rejection["reason"].removesuffix(_ADD_A_SIGNER))

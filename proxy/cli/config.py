@@ -13,7 +13,7 @@ import typer
 
 from proxy.cli.exits import OK, USAGE, complain
 from proxy.cli.files import ConfigOption, config_path
-from proxy.cli.output import Format, Output, emit, say
+from proxy.cli.output import Format, Output, emit, paragraph
 from proxy.errors import ConfigError
 
 config = typer.Typer(no_args_is_help=True, help="Check pratique.yaml and the policy, or print their schemas.")
@@ -62,7 +62,7 @@ def _examine(path: Path) -> tuple[Sequence[str], Sequence[str], str]:
 
 def _show(path: Path, permitted: str, *, is_good: bool) -> None:
     if is_good:
-        say(f"{path} is right. The policy permits {permitted}.")
+        paragraph("", f"{path} is right. The policy permits {permitted}.")
 
 
 @config.command("schema")

@@ -112,7 +112,7 @@ def _unasked(leaf: _Asking, signer: Signer) -> Iterator[str]:
         asked += ["condition"] if leaf.condition is not None else []
         asked += ["maxAge"] if leaf.max_age is not None else []
         if asked:
-            yield f"{leaf.name}: the statement is printed; whether it says what {' and '.join(asked)} ask is read there"
+            yield f"{leaf.name}: cosign prints the statement; whether it is as {' and '.join(asked)} ask must be read in it"
     if isinstance(signer, KeySigner) and (signer.valid_from or signer.valid_until):
         yield f"cosign knows no time in which {signer.name}'s key may be used, as the policy does"
 

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from proxy.errors import (
     BlobUnknown,
@@ -51,8 +53,16 @@ def code_of(error: PratiqueError) -> int:
 
 
 def complain(text: str, *, word: str = "error") -> None:
-    """One line on stderr, without secrets or control characters."""
-    sys.stderr.write(f"{word}: {redact(text)}\n")
+    """One line on stderr, without secrets or control characters. A file beneath this folder is named from here."""
+    sys.stderr.write(f"{word}: {redact(_from_here(text))}\n")
+
+
+def _from_here(text: str) -> str:
+    try:
+        here = str(Path.cwd())
+    except OSError:  # somebody removed it
+        return text
+    return re.sub(rf"(?<![\w./-]){re.escape(here)}/(?=\w)", "", text) if len(here) > 1 else text
 
 
 def tell(error: PratiqueError) -> int:

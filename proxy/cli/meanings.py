@@ -167,9 +167,10 @@ _KINDS = (
     ),
     _kind(
         "lists-nothing",
-        r"lists no component",
-        "An empty list of contents says that nothing bad is in the image, and that nothing was looked at.",
-        "Have the list of contents made again, of the finished image; " + _VERIFY,
+        r"lists no \S+, so that it tells nothing of them",
+        "The list that the rule's condition looks through is empty: nothing bad is in it, and perhaps nobody looked.",
+        "Have it made again, of the finished image. Is an empty list right here? Let {check} in rule {rule} ask for what "
+        "the sentence names; " + _VERIFY,
     ),
     _kind(
         "image-too-old",

@@ -3,7 +3,7 @@
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -68,14 +68,14 @@ def _console() -> Any:
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headings; colours say again what words said already."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Collection[str] = ()) -> None:
+    """Print rows under headings; colours say again what words said already. Columns in `whole` are never broken."""
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        grid.add_column(column.upper(), overflow="fold")
+        grid.add_column(column.upper(), overflow="fold", no_wrap=column in whole)
     for row in rows:
         grid.add_row(*(Text(_plain(cell), style=_STYLES.get(cell, "")) for cell in row))
     say(grid)

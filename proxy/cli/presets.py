@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli.output import Format, Output, emit, say, table
+from proxy.cli.output import Format, Output, emit, paragraph, say, table
 
 if TYPE_CHECKING:
     from proxy.trust.presets import Preset
@@ -79,6 +79,25 @@ def _policy(preset: "Preset", signer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show_all(listed: list[dict[str, Any]]) -> None:
+    if sys.stdout.isatty():
+        for each in listed:
+            _show_block(each)
+    else:
+        _show_rows(listed)
+    say("\n`pratique presets NAME` shows the YAML that one stands for.")
+
+
+def _show_block(each: Mapping[str, Any]) -> None:
+    """Three lines for a person: sources are too long for a column of a terminal."""
+    by = "by a key" if each["spki"] else "by an identity"
+    where = f", signs at {', '.join(each['match'])}" if each["match"] else ""
+    paragraph("", f"{each['name']}: {by}{where}", style="bold")
+    paragraph("    ", each["title"])
+    paragraph("    from ", f"{each['source']} ({each['date']})")
+
+
+def _show_rows(listed: list[dict[str, Any]]) -> None:
+    """A line for each, as scripts look for them."""
     rows = [
         [
             each["name"],
@@ -90,7 +109,6 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
         for each in listed
     ]
     table(["preset", "publisher", "by", "signs at", "source"], rows)
-    say("\n`pratique presets NAME` shows the YAML that one stands for.")
 
 
 def _show_one(found: Mapping[str, Any]) -> None:

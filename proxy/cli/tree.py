@@ -78,8 +78,12 @@ def _grow(branch: Any, checks: Sequence[Mapping[str, Any]]) -> None:
         word = answer(check)
         style = {"passed": "green", "failed": "red"}.get(word, "yellow")
         grown = branch.add(text(check_line(check), style))
+        told = grown
         for line in proof_lines(check.get("details") or {}):
-            grown.add(text(line))
+            if line.startswith(" "):  # more of the one before, such as a certificate's extensions
+                told.add(text(line.strip()))
+            else:
+                told = grown.add(text(line))
         _grow(grown, check["checks"])
 
 

@@ -11,7 +11,7 @@ import typer
 
 from proxy.cli.exits import CHANGES, OK, REFUSED, code_of, complain
 from proxy.cli.files import ConfigOption, load_all
-from proxy.cli.output import Format, Output, emit, say, table, text
+from proxy.cli.output import Format, Output, emit, paragraph, say, table
 from proxy.errors import ConfigError, PratiqueError
 
 if TYPE_CHECKING:
@@ -48,18 +48,26 @@ def _has_ended(each: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _show(found: Sequence[Mapping[str, Any]]) -> None:
-    for number, each in enumerate(found):
+    """What the policy rests on comes first."""
+    for number, each in enumerate(sorted(found, key=lambda each: not each["usedBy"])):
         if number:
             say("")
-        say(text(f"{each['name']}: {_origin(each)}", "bold"))
+        paragraph("", f"{each['name']}: {_origin(each)}", style="bold")
         for line in _lines(each):
-            say(f"  {line}")
+            paragraph("  ", line)
         rows = [
-            [f"  {item['kind']}", item["name"], _day(item["from"]), _day(item["until"]) or "open", item["id"][:16]]
+            [
+                f"  {item['kind']}",
+                _day(item["from"])[:_DAY],
+                _day(item["until"])[:_DAY] or "open",
+                item["id"][:16],
+                item["name"].removeprefix("https://"),
+            ]
             for item in each["items"]
         ]
         if rows:
-            table(["  lists", "name", "from", "until", "id"], rows)
+            columns = ["  lists", "from", "until", "id", "name"]
+            table(columns, rows, whole=columns[:-1])
 
 
 def _origin(each: Mapping[str, Any]) -> str:
@@ -81,7 +89,7 @@ def _lines(each: Mapping[str, Any]) -> list[str]:
         lines.append(f"not refreshed by itself, since nothing needs it; `pratique trust refresh {each['name']}` does")
     elif each.get("tuf"):
         age = f", out of use {_span(each['maxAgeSeconds'])} after the last" if each["maxAgeSeconds"] else ""
-        lines.append(f"refreshed each {_span(each['refreshSeconds'])} from {each['tuf']}{age}")
+        lines.append(f"refreshed every {_span(each['refreshSeconds'])} from {each['tuf']}{age}")
     if each["kind"] == "store":
         hosts = f", asked at {', '.join(each['hosts'])}" if each["hosts"] else ""
         lines.append(f"revocation: {each['revocation']}{hosts}")
@@ -90,7 +98,14 @@ def _lines(each: Mapping[str, Any]) -> list[str]:
     if each["until"] is None:
         return [*lines, "without a network new signatures can be verified without end"]
     first = f" ({each['endsWith']} ends first)" if each["endsWith"] else ""
-    return [*lines, f"without a network new signatures can be verified until {_day(each['until'])}{first}"]
+    lines.append(f"without a network new signatures can be verified until {_day(each['until'])}{first}")
+    has_lists = any(item["kind"] == "CRL" for item in each["items"])
+    if each.get("revocation") == "enforce" and not has_lists:
+        lines.append("but none whose certificate names somebody to ask whether it is revoked; for those give `crls`")
+    return lines
+
+
+_DAY = 10  # columns of a date alone
 
 
 def _day(iso: str | None) -> str:

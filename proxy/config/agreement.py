@@ -6,7 +6,8 @@ credentials in the clear, a port beyond this host without TLS, private images fo
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from proxy.config.layout import ConfigFile
 from proxy.settings import spell
@@ -17,13 +18,11 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?|\[[0-9a-f:
 _DOCKER_ALIASES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
 
-def disagreements(settings: ConfigFile, document: Document) -> Iterator[str]:
-    """Yield one sentence for each, with file and line."""
-    for found in (_names, _clear_text, _open_ports, _private_images, _unknown_upstreams, _shared_addresses, _limits):
-        for at, text in found(settings):
+def disagreements(settings: ConfigFile, document: Document, *, unsure: AbstractSet[str] = frozenset()) -> Iterator[str]:
+    """Yield one sentence for each, with file and line; none that looks at the sections in `unsure`, which are not whole."""
+    for found, sections in _RULES.items():
+        for at, text in found(settings) if unsure.isdisjoint(sections) else ():
             yield _placed(document, at, text)
-    for field in sorted(document.values.get("content") or {}):
-        yield _placed(document, ("content", field), "not enforced by this version; remove it and watch the disk")
 
 
 def doubts(settings: ConfigFile, document: Document) -> Iterator[str]:
@@ -130,3 +129,15 @@ def _limits(settings: ConfigFile) -> Iterator[tuple[Path, str]]:
     limits = settings.limits
     if limits.gather_seconds < limits.request_seconds:
         yield ("limits", "gatherSeconds"), "shorter than requestSeconds; work goes on after the client was answered"
+
+
+# Each rule, and the sections that it looks at.
+_RULES: Mapping[Callable[[ConfigFile], Iterator[tuple[Path, str]]], frozenset[str]] = {
+    _names: frozenset({"upstreams"}),
+    _clear_text: frozenset({"upstreams"}),
+    _open_ports: frozenset({"listen", "clients"}),
+    _private_images: frozenset({"listen", "clients", "upstreams"}),
+    _unknown_upstreams: frozenset({"listen", "upstreams", "defaultUpstream"}),
+    _shared_addresses: frozenset({"listen"}),
+    _limits: frozenset({"limits"}),
+}

@@ -54,7 +54,7 @@ class ConfigFile(Settings):
     )
     content: ContentSettings = Field(
         default=ContentSettings(),
-        description="The store of bytes. Its fields are not enforced by this version: writing one is an error.",
+        description="The store of bytes: how much it may hold, and when what is old goes.",
     )
     state: StateSettings = Field(default=StateSettings(), description="The store of pins, Decisions and parentage.")
     clients: ClientsSettings = Field(default=ClientsSettings(), description="Who may ask.")
@@ -78,6 +78,11 @@ class Config(ConfigFile):
     @property
     def cases_folder(self) -> Path:
         return self.data / "cases"
+
+    @property
+    def run_folder(self) -> Path:
+        """What processes that run now agree on: locks, and nothing that is missed after a start."""
+        return self.data / "run"
 
     @property
     def trust_folder(self) -> Path:

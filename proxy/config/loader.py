@@ -19,6 +19,7 @@ from proxy.config.named import is_world_readable, named, problem_with_file, reba
 from proxy.config.text import as_one, read_text
 from proxy.config.written import is_a_secrets_name, problems_as_written
 from proxy.settings import sentence, spell
+from proxy.web.connections import descriptors
 from proxy.yamlfile import Document, Path, parse
 
 _GONE = object()
@@ -35,27 +36,36 @@ def load(path: FilePath, *, env: Mapping[str, str]) -> Config:
         problems.append(f"{path}:1: the file is empty or a list; it needs at least `policy` and `upstreams`")
         raise as_one(problems)
     written, misfits = _shape(document, said={spell(at) for at in found})
-    problems += misfits
+    problems += [_placed(document, at, text) for at, text in misfits]
     if written is None:
         raise as_one(problems)
     settings: ConfigFile = rebased(written, path.resolve().parent)
     problems += _unreadable(settings, document, env)
     problems += wrong_certificates(settings, document)
-    # Of what is left of a file with misfits nothing can be said to be missing.
-    problems += [] if misfits else disagreements(settings, document)
+    # Of what is left of a section with misfits nothing can be said to be missing; nor beside a section that is none.
+    unsure = {str(at[0]) for at, _ in misfits if at}
+    if unsure <= {field.alias or name for name, field in ConfigFile.model_fields.items()}:
+        problems += disagreements(settings, document, unsure=unsure)
     if problems:
         raise as_one(problems)
-    warnings = (*_loose_secrets(settings, document), *doubts(settings, document))
+    warnings = (*_loose_secrets(settings, document), *doubts(settings, document), *_unheld(settings, document))
     return Config(**dict(settings), file=path.resolve(), warnings=warnings)
 
 
-def _shape(document: Document, *, said: AbstractSet[str]) -> tuple[ConfigFile | None, list[str]]:
-    """Return what has the right shape, without what has not, and a sentence for each of the latter.
+def _unheld(settings: ConfigFile, document: Document) -> Iterator[str]:
+    """What this process may not hold, here and now: another machine may allow it more."""
+    at = ("limits", "connections")
+    for text in descriptors.doubts(settings.limits.connections):
+        yield _placed(document, at, text)
+
+
+def _shape(document: Document, *, said: AbstractSet[str]) -> tuple[ConfigFile | None, list[tuple[Path, str]]]:
+    """Return what has the right shape, without what has not, and a sentence for each of the latter, with its place.
 
     Nothing is ever run with what is left; its files can be looked at, so that all is said at once. Of the fields in
     `said` something better was said already.
     """
-    values, problems = copy.deepcopy(document.values), list[str]()
+    values, problems = copy.deepcopy(document.values), list[tuple[Path, str]]()
     while True:
         try:
             return ConfigFile.model_validate(values, by_alias=True, by_name=False), problems
@@ -63,7 +73,7 @@ def _shape(document: Document, *, said: AbstractSet[str]) -> tuple[ConfigFile | 
             found = error.errors(include_url=False, include_input=False)
         is_pruned = bool(problems)
         problems += [
-            _placed(document, problem["loc"], sentence(problem, model=ConfigFile))
+            (problem["loc"], sentence(problem, model=ConfigFile))
             for problem in found
             if not _is_said(problem["loc"], said) and not (is_pruned and problem["type"] == "missing")
         ]

@@ -3,7 +3,7 @@
 `policy` and `trust` are strangers: here a signer's word meets its key. Reads files; opens no socket.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,14 @@ from proxy.verify.material import RevokedIdentity, TrustMaterial, TrustRoot
 from proxy.yamlfile import Document, parse
 from proxy.yamlfile import Path as YamlPath
 
+# Fields of a trust root that name a file, and what that is.
+_ROOT_FILES = {
+    "file": "trusted root",
+    "root": "root of trust",
+    "certificates": "certificate file",
+    "timestamps": "certificate file",
+    "crls": "CRL",
+}
 # Presets by a bare key: nothing proves when they signed (evidence.md 4).
 TIMELESS = frozenset(name for name, preset in PRESETS.items() if preset.is_key)
 
@@ -83,11 +91,12 @@ def load_files(files: PolicyFiles, *, now: datetime, held: Mapping[str, HeldRoot
     return LoadedPolicy(policy, material, lock, warnings, snapshot, tuple(loading.plans))
 
 
-def load_snapshot(snapshot: Snapshot) -> LoadedPolicy:
+def load_snapshot(snapshot: Snapshot, *, lock: Lock | None = None) -> LoadedPolicy:
     """Make the same again of what was kept, without a disk; raise ConfigError where it is not whole."""
     reader = Reader(Path(), kept=snapshot.files)
-    policy, material = _Loading(snapshot.text, "policy.yaml", reader, snapshot.roots, snapshot.at, []).load()
-    return LoadedPolicy(policy, material, {}, snapshot=snapshot)
+    loading = _Loading(snapshot.text, "policy.yaml", reader, snapshot.roots, snapshot.at, [])
+    policy, material = loading.load()
+    return LoadedPolicy(policy, material, lock or {}, snapshot=snapshot, plans=tuple(loading.plans))
 
 
 def renewed(loaded: LoadedPolicy, *, now: datetime, held: Mapping[str, HeldRoot]) -> LoadedPolicy:
@@ -124,12 +133,13 @@ class _Loading:
 
     def load(self) -> tuple[Policy, TrustMaterial]:
         policy = self._policy()
-        # A policy that was not understood still names keys: those are looked at as written.
+        # A policy that was not understood still names files: those are looked at as written.
         specs = list(policy.signers.values()) if policy else list(_written_signers(self.document))
+        unread = self._unread_roots()
         sources = list(self._sources(specs))
-        revoked = self._revoked(policy.revoked_keys if policy else ())
-        roots, stale = self._roots(policy, specs)
-        stores = list(self._stores(policy))
+        revoked = self._revoked(policy.revoked_keys if policy else _written_revoked(self.document))
+        roots, stale = self._roots(policy, specs, unread)
+        stores = list(self._stores(policy, unread))
         if self.problems or policy is None:
             raise as_one(self.problems)
         identities = [RevokedIdentity(issuer, subject, reason) for issuer, subject, reason in policy.revoked_identities]
@@ -150,6 +160,18 @@ class _Loading:
             self.problems += error.problems
             return None
 
+    def _unread_roots(self) -> frozenset[str]:
+        """The trust roots of which a file cannot be read; each such file is told at its own line."""
+        unread = set()
+        for name, place, file, what in _written_files(self.document):
+            try:
+                self.reader.read(file, what=what)
+            except ConfigError as error:
+                field = str(place[0]) + "".join(f"[{each}]" for each in place[1:])
+                self._blame(("trustRoots", name, *place), error, place=f"trustRoots.{name}.{field}: ")
+                unread.add(name)
+        return frozenset(unread)
+
     def _sources(self, specs: list[SignerSpec]) -> Iterator[SignerSource]:
         """Yield those that can be loaded; say the line of each that cannot."""
         for spec in specs:
@@ -157,17 +179,22 @@ class _Loading:
                 source = signer_source(spec, self.reader)
                 build([source], revoked={})
             except ConfigError as error:
-                self._blame(("signers", spec.name, "preset" if spec.preset else "key"), error)
+                # What is wrong with a key's file names its field itself.
+                place = f"signers.{spec.name}.preset: " if spec.preset else ""
+                self._blame(("signers", spec.name, "preset" if spec.preset else "key"), error, place=place)
             else:
                 yield source
 
-    def _roots(self, policy: Policy | None, specs: list[SignerSpec]) -> tuple[dict[str, TrustRoot], dict[str, str]]:
+    def _roots(
+        self, policy: Policy | None, specs: list[SignerSpec], unread: frozenset[str]
+    ) -> tuple[dict[str, TrustRoot], dict[str, str]]:
         roots: dict[str, TrustRoot] = {}
         stale: dict[str, str] = {}
         named = policy.trust_roots if policy else {}
         wanted = {name for name, spec in named.items() if not spec.certificates}
         stores = named.keys() - wanted
-        for name in sorted(wanted | {name for spec in specs if (name := _root_of(spec))} - stores):
+        needed = {name for spec in specs if (name := _root_of(spec))}
+        for name in sorted((wanted | needed) - stores - unread):
             try:
                 found = trust_root(name, named.get(name), self.reader, self.held, self.now)
                 plan = plan_of(name, named.get(name), self.reader)
@@ -184,9 +211,9 @@ class _Loading:
                 stale[name] = found.why
         return roots, stale
 
-    def _stores(self, policy: Policy | None) -> Iterator[StoreSource]:
+    def _stores(self, policy: Policy | None, unread: frozenset[str]) -> Iterator[StoreSource]:
         for name, spec in (policy.trust_roots if policy else {}).items():
-            if not spec.certificates:
+            if not spec.certificates or name in unread:
                 continue
             try:
                 source = store_source(spec, self.reader)
@@ -196,7 +223,7 @@ class _Loading:
             else:
                 yield source
 
-    def _revoked(self, entries: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    def _revoked(self, entries: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for entry in entries:
             try:
@@ -206,9 +233,9 @@ class _Loading:
                 self._blame(("revoked", _index(self.document.values, entry[0]), "key"), error)
         return found
 
-    def _blame(self, path: YamlPath, error: ConfigError) -> None:
+    def _blame(self, path: YamlPath, error: ConfigError, *, place: str = "") -> None:
         at = self.document.where(path)
-        self.problems += [f"{at}: {text}" for text in error.problems]
+        self.problems += [f"{at}: {place}{text}" for text in error.problems]
 
 
 def _root_of(spec: SignerSpec) -> str | None:
@@ -232,6 +259,25 @@ def _written_signers(document: Document) -> Iterator[SignerSpec]:
             yield SignerSpec(name, key=key)
         elif isinstance(preset_name, str) and preset_name and key is None:
             yield SignerSpec(name, preset=preset_name)
+
+
+def _written_revoked(document: Document) -> Iterator[tuple[str, str]]:
+    written = document.values.get("revoked") if isinstance(document.values, dict) else None
+    for entry in written if isinstance(written, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and entry["key"]:
+            yield entry["key"], str(entry.get("reason") or "")
+
+
+def _written_files(document: Document) -> Iterator[tuple[str, tuple[str | int, ...], str, str]]:
+    """Of each trust root: its name, where in its entry a file is named, the file, and what it is."""
+    written = document.values.get("trustRoots") if isinstance(document.values, dict) else None
+    for name, entry in written.items() if isinstance(written, dict) else ():
+        for word, what in _ROOT_FILES.items() if isinstance(entry, dict) else ():
+            named = entry.get(word)
+            places = enumerate(named) if isinstance(named, list) and word == "crls" else [(None, named)]
+            for index, file in places:
+                if isinstance(file, str) and file:
+                    yield str(name), (word,) if index is None else (word, index), file, what
 
 
 def _index(values: Any, key: str) -> int:

@@ -155,7 +155,7 @@ def _key(spec: SignerSpec, reader: Reader) -> KeySource:
     try:
         pem = reader.read(spec.key or "", what="key file")
     except ConfigError as error:
-        raise ConfigError(f"signer {spec.name} ({file}): {error.message}") from error
+        raise ConfigError(f"signers.{spec.name}.key: {error.message}") from error
     return KeySource(
         spec.name,
         pem=pem,

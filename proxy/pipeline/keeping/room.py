@@ -74,13 +74,12 @@ class Room:
         if self._evicting is None:
             if time.monotonic() < self._fruitless_until:
                 return None
-            low = (await self.look()).excess
-            if self._evicting is None:
-                self._evicting = asyncio.create_task(self._evict(max(wanted, low)))
-                self._evicting.add_done_callback(self._ended)
+            self._evicting = asyncio.create_task(self._evict(wanted))
+            self._evicting.add_done_callback(self._ended)
         return await asyncio.shield(self._evicting)
 
     async def _evict(self, wanted: int) -> Removed:
+        wanted = max(wanted, (await self.look()).excess)
         removed = await self._evictor.make_room(wanted)
         if removed.is_ours:
             if removed.freed < wanted:

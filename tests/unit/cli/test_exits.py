@@ -79,6 +79,16 @@ def test_a_complaint_holds_no_secret_and_no_control_character(capsys):
     assert err.count("\n") == 1
 
 
+def test_a_file_beneath_this_folder_is_named_from_here_and_any_other_whole(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path.resolve())
+    complain(
+        f"{here}/policy.yaml:3: {here}/keys/a.pub is none; {here}-else/b.pub and /x{here}/c.pub neither, nor {here}"
+    )
+    said = f"error: policy.yaml:3: keys/a.pub is none; {here}-else/b.pub and /x{here}/c.pub neither, nor {here}\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_full_disk_is_no_defect_but_a_sentence_and_exit_75(capsys):
     def fail() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -108,7 +108,7 @@ def test_a_reference_shows_the_latest_that_is_recorded(desk):
     async def allow(store) -> None:
         await asyncio.sleep(0.002)
         made = decision(Verdict.ALLOW, check=passed)
-        await Decisions(store).keep(made, now=made.made_at)
+        await Decisions(store).keep(made)
 
     desk.state(allow)
     desk.pin()

@@ -1,5 +1,7 @@
 """What a preset stands for is a policy: whoever pastes it believes whom the preset believes, no more and no less."""
 
+import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +33,15 @@ def test_all_are_listed_with_their_sources(desk):
         assert preset.title in row
         assert preset.source in row
         assert (" key " if preset.is_key else " identity ") in row
+
+
+def test_on_a_terminal_no_name_and_no_pattern_is_broken(desk, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", desk("presets").out).splitlines()
+    for name, preset in PRESETS.items():
+        (head,) = [line for line in lines if line.startswith(f"{name}: by ")]
+        assert all(match in head for match in preset.registries)
 
 
 def test_it_needs_no_configuration(desk):

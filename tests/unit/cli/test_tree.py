@@ -40,6 +40,19 @@ def test_nested_checks_and_rejections_are_shown_with_their_answers(capsys):
     assert "until 2026-01-02 04:05:05 UTC, then it is judged again" in out
 
 
+def test_a_certificates_extensions_stand_beneath_it(capsys):
+    told = {"certificateSha256": "c" * 64, "extension.runnerEnvironment": "github-hosted", "opinions": "pratique"}
+    say(decision_tree(record(checks=[check("ci", passed=True, details=told)]), title="deny"))
+    lines = capsys.readouterr().out.splitlines()
+    depth = {
+        word: line.index(word)
+        for line in lines
+        for word in ("certificate ", "runnerEnvironment", "verified by")
+        if word in line
+    }
+    assert depth["runnerEnvironment"] > depth["certificate "] == depth["verified by"]
+
+
 def test_a_waived_check_is_called_so():
     assert answer(check("vuln", passed=True, isWaived=True)) == "waived"
 

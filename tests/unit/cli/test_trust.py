@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy.trust.shipped import SHIPPED
+from tests.fakes import pki
 from tests.fakes.signing import Sigstore
 from tests.fakes.tufs import TARGET, FakeTuf
 
@@ -63,7 +65,7 @@ def test_a_root_that_a_signer_needs_and_cannot_use_is_a_finding(corp):
 def test_how_often_a_root_is_refreshed_and_when_it_goes_out_of_use_is_said(corp):
     corp.policy["trustRoots"]["corp"] |= {"refresh": "12h", "maxAge": "30d"}
     corp.write()
-    assert "refreshed each 12h from http://127.0.0.1:9, out of use 30d after the last" in corp("trust", "show").out
+    assert "refreshed every 12h from http://127.0.0.1:9, out of use 30d after the last" in corp("trust", "show").out
 
 
 def test_a_policy_that_cannot_be_loaded_is_said_as_everywhere(desk):
@@ -128,3 +130,15 @@ def test_spans_are_said_as_the_policy_writes_them(span, said):
     from proxy.cli.trust import _span
 
     assert _span(int(span.total_seconds())) == said
+
+
+@pytest.mark.parametrize("revocation", ["enforce", "skip"])
+def test_a_store_that_asks_about_revocation_says_that_this_takes_a_network(desk, revocation):
+    (desk.folder / "ca.pem").write_bytes(pki.root().certificate.public_bytes(Encoding.PEM))
+    desk.policy["trustRoots"] = {"zz": {"certificates": "ca.pem", "revocation": revocation}}
+    desk.policy["signers"]["corp"] = {"x509": "zz", "san": "dev@corp.test"}
+    desk.policy["images"][0]["require"].append({"signature": "corp"})
+    desk.write()
+    said = desk("trust", "show")
+    assert said.out.startswith("zz: X.509 store, from ca.pem\n"), "what the policy rests on comes first"
+    assert ("for those give `crls`" in said.out) is (revocation == "enforce")
