@@ -1,6 +1,6 @@
 """Decision and Check: what was judged, and why, as values that are kept, shown and judged again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +86,11 @@ class Decision:
     def is_in_grace(self, now: datetime) -> bool:
         """Whether something that it rests on is older than the rule wants, and only an admitted image may use it."""
         return self.grace_from is not None and self.grace_from < now
+
+    @property
+    def newest_proof(self) -> datetime | None:
+        """The newest time that was proved of anything it used, of attestations that age too; None: no time was."""
+        return max(filter(None, (self.proved_at, *_proved_times(self.checks))), default=None)
 
     @property
     def is_alarm(self) -> bool:
@@ -212,6 +217,13 @@ def _rejection(record: Mapping[str, Any]) -> Rejection:
     source = Digest.parse(record["source"]) if record["source"] else None
     is_alarm = bool(record.get("isAlarm", False))
     return Rejection(record["place"], source, record["reason"], record["signer"], is_alarm)
+
+
+def _proved_times(checks: Sequence[Check]) -> Iterator[datetime]:
+    for check in checks:
+        if check.word in ("signature", "attestation") and check.details.get("provedAt"):
+            yield datetime.fromisoformat(check.details["provedAt"])
+        yield from _proved_times(check.checks)
 
 
 def _moment(text: str | None) -> datetime | None:

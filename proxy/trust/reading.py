@@ -32,7 +32,8 @@ def _read(file: Path, what: str) -> bytes:
         with file.open("rb") as opened:
             raw = opened.read(MAX_FILE + 1)
     except OSError as error:
-        raise ConfigError(f"the {what} {file} cannot be read: {error.strerror or 'unknown reason'}") from error
+        why = error.strerror or "unknown reason"
+        raise ConfigError(f"the {what} {file} cannot be read: {why}; correct the path or bring the file") from error
     except ValueError as error:  # a NUL in the path
         raise ConfigError(f"the {what}'s name is not a path") from error
     if len(raw) > MAX_FILE:

@@ -63,6 +63,14 @@ def _cli(*names: str) -> tuple[str, ...]:
     return _in("integration/test_cli", *names)
 
 
+def _cache(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_cache_command", *names)
+
+
+def _evict(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_evict", *names)
+
+
 def _cookbook(*names: str) -> tuple[str, ...]:
     return _in("integration/test_cookbook", *names)
 
@@ -95,9 +103,37 @@ def _signers(*names: str) -> tuple[str, ...]:
     return _in("unit/policy/who/test_signers", *names)
 
 
+def _own_pki(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_own_pki", *names)
+
+
+def _revocation(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_revocation", *names)
+
+
+def _redteam(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_redteam_evidence", *names)
+
+
+def _discovery(*names: str) -> tuple[str, ...]:
+    return _in("integration/test_discovery", *names)
+
+
 _MISTAKE = _in("unit/policy/words/test_document", "t27_a_mistake_in_a_field_is_refused_with_line_and_remedy")
 _LATER = _in("architecture/test_fields", "t27_a_field_of_a_later_version_is_refused_where_it_stands")
-_BUDGET = _in("unit/config/test_loader", "t27_a_budget_that_is_not_enforced_yet_is_an_error_and_not_ignored")
+_SCRUB = _in(
+    "integration/test_scrub",
+    "a_round_runs_by_itself_at_the_rate_that_is_set",
+    "no_round_runs_where_none_is_due",
+)
+_BUDGET = (
+    *_in("unit/config/test_loader", "a_budget_is_read_with_its_marks"),
+    *_evict(
+        "above_high_water_what_is_old_goes_by_itself_down_to_low_water",
+        "demand_6_a_fill_makes_its_own_room_before_it_begins",
+        "where_nothing_may_go_a_blob_of_an_admitted_image_passes_through_unkept",
+    ),
+)
 
 
 _PROMISES: Mapping[str, tuple[str, ...]] = {
@@ -125,6 +161,18 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
             "a_changed_file_is_put_aside_at_open",
             "a_file_changed_while_it_is_read_never_completes",
         ),
+        *_in(
+            "integration/test_changed_files",
+            "promise_2_what_was_changed_before_it_is_opened_is_not_served",
+            "promise_2_what_is_changed_while_it_is_sent_never_completes",
+        ),
+        *_in(
+            "integration/test_steps",
+            "promise_2_killed_at_any_step_nothing_wrong_is_visible_and_nothing_is_lost",
+        ),
+        *_in("integration/test_scrub", "promise_2_rot_beneath_the_file_system_is_the_scrubs_within_its_window"),
+        *_in("integration/test_disk_faults", "promise_2_t03_wrong_bytes_that_pass_by_never_complete"),
+        *_in("unit/content/unkept/test_passing", "promise_2_the_tail_of_wrong_bytes_never_leaves"),
     ),
     "promise 3": (
         *_in("unit/pipeline/tags/test_pins", "promise_3_the_first_admitted_digest_stays"),
@@ -139,6 +187,11 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
             "promise_3_a_pin_that_the_audit_could_not_keep_is_no_pin",
             "promise_3_a_crash_while_pins_are_restored_does_not_end_the_restoring",
         ),
+        *_in(
+            "integration/test_crash_steps",
+            "promise_3_a_first_pin_that_was_killed_is_never_one_that_the_audit_does_not_know",
+            "promise_3_a_pins_move_that_was_killed_leads_to_the_one_digest_or_to_the_other",
+        ),
     ),
     "promise 4": (
         *_pull("promise_4_no_signature_is_never_inferred_from_an_error"),
@@ -148,8 +201,15 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         ),
         *_in("unit/policy/test_evaluate", "an_inconclusive_answer_is_never_kept"),
         *_policy("a_search_that_an_error_cut_short_is_503_and_not_an_absence"),
+        *_discovery("whatever_is_out_of_reach_is_a_gap_and_never_none", "nothing_anywhere_is_none_at_each_place"),
+        *_asked_of_signers("a_root_that_must_not_be_used_is_not_now_and_never_no"),
+        *_asked_of_images("a_base_out_of_reach_is_not_now_and_never_no"),
     ),
     "promise 5": (
+        *_evict(
+            "promise_5_an_eviction_that_was_killed_leaves_no_decision_without_its_evidence",
+            "evidence_of_a_base_image_stays_while_the_image_that_was_built_on_it_does",
+        ),
         *_in("integration/test_vectors_through_proxy", "promise_5_a_lab_image_is_judged_again_by_what_is_kept_of_it"),
         *_in("integration/test_trust", "a_refresh_makes_exactly_the_decisions_again_that_used_what_changed"),
         *_pull("promise_5_the_evidence_is_kept_so_that_judging_again_needs_no_network"),
@@ -160,14 +220,26 @@ _PROMISES: Mapping[str, tuple[str, ...]] = {
         ),
         *_in("unit/policy/test_exceptions", "an_allow_ends_with_the_exception_it_used"),
         *_in("unit/verify/test_material", "every_field_that_decides_changes_the_fingerprint"),
+        *_in(
+            "integration/test_recheck",
+            "a_new_scan_that_finds_something_takes_the_admission_back_and_the_warm_answer_with_it",
+            "promise_5_what_a_newer_scan_denied_is_not_admitted_again_by_the_older_one_that_is_kept",
+        ),
+        *_asked_of_signers("every_form_is_judged_again_after_a_restart_without_the_upstream"),
     ),
     "promise 6": (
         *_pull(
             "promise_6_after_a_restart_with_the_upstream_down_what_was_admitted_is_served",
             "an_allowed_signed_image_is_pulled_cold_warm_and_with_the_upstream_off",
         ),
+        *_evict(
+            "promise_6_what_is_pinned_or_locked_never_goes",
+            "demand_18_another_process_that_makes_room_takes_nothing_from_a_pull",
+        ),
         *_adversary("promise_6_an_admitted_manifest_that_rotted_is_fetched_and_stored_again"),
         *_in("e2e/test_containerd", "an_admitted_image_is_pulled_cold_warm_and_with_the_upstream_switched_off"),
+        *_discovery("the_evidence_of_each_lab_image_is_found_kept_and_served_without_the_upstream"),
+        *_in("integration/test_recheck", "what_the_upstream_cannot_say_takes_nothing_away_and_is_asked_again_sooner"),
     ),
     "promise 7": (
         *_pull("t01_promise_7_a_lying_digest_header_is_not_believed"),
@@ -224,6 +296,11 @@ _DUTIES: Mapping[str, tuple[str, ...]] = {
             "duty_referrers_of_no_digest_are_400",
         ),
         *_hostile("referrers_are_an_index_empty_if_none_and_filtered_by_type"),
+        *_in(
+            "e2e/test_oras",
+            "oras_discovers_what_the_proxy_lists_by_the_api_and_by_the_fallback_tag",
+            "oras_discovers_by_artifact_type",
+        ),
     ),
     DUTIES[6]: (*_web("duty_every_write_is_405"), *_pull("promise_8_there_is_no_write_route")),
     DUTIES[7]: (
@@ -241,15 +318,34 @@ _DUTIES: Mapping[str, tuple[str, ...]] = {
     DUTIES[10]: (
         *_hostile("evidence_of_an_admitted_image_is_served_and_verifies_with_the_upstream_off"),
         *_adversary("evidence_found_in_two_places_is_served_in_both"),
+        *_in(
+            "e2e/test_cosign_lab",
+            "cosign_agrees_with_us_behind_the_proxy_and_without_the_upstream",
+            "evidence_tags_answer_behind_the_proxy_as_the_tools_ask_for_them",
+        ),
+        *_in("e2e/test_notation", "notation_agrees_with_us_behind_the_proxy_and_without_the_upstream"),
+        *_in("e2e/test_own_pki", "what_cosign_signed_under_the_companys_ca_is_admitted_and_cosign_agrees_behind_us"),
     ),
 }
 
 _VERBS: Mapping[str, tuple[str, ...]] = {
-    "serve": _cli(
-        "serve_says_where_it_listens_and_what_it_permits_then_serves_and_drains",
-        "sighup_takes_a_new_policy_at_the_next_request_and_keeps_the_old_one_on_an_error",
-        "a_second_signal_ends_a_drain_that_waits_for_a_pull",
-        "two_proxies_on_one_data_directory_are_refused_with_exit_64",
+    "serve": (
+        *_cli(
+            "serve_says_where_it_listens_and_what_it_permits_then_serves_and_drains",
+            "sighup_takes_a_new_policy_at_the_next_request_and_keeps_the_old_one_on_an_error",
+            "a_second_signal_ends_a_drain_that_waits_for_a_pull",
+            "two_proxies_on_one_data_directory_are_refused_with_exit_64",
+        ),
+        *_in(
+            "integration/test_workers",
+            "workers_are_one_proxy_on_one_port_and_end_together",
+            "a_herd_over_all_workers_costs_one_transfer_a_blob_and_one_pin",
+            "a_worker_that_is_killed_is_replaced_and_what_it_filled_is_taken_over",
+            "one_worker_leads_and_another_one_when_it_is_gone",
+            "workers_end_when_their_supervisor_is_killed_and_the_next_one_serves",
+            "a_drain_lets_bodies_of_every_worker_end_and_a_second_signal_cuts_them",
+            "what_keeps_a_worker_from_starting_is_said_once_and_ends_all",
+        ),
     ),
     "config check": _in(
         "unit/cli/test_config",
@@ -277,6 +373,16 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
             "a_decision_is_made_again_bit_for_bit_without_anything_but_its_file",
             "one_changed_byte_fails",
         ),
+        *_in(
+            "integration/test_verify_command",
+            "what_is_refused_is_refused_by_the_printed_line_too",
+            "the_document_for_scripts_has_these_fields_of_these_types",
+        ),
+        *_in(
+            "integration/test_replay",
+            "a_hostile_record_is_exit_1_with_a_sentence_and_moves_no_cursor",
+            "another_version_of_the_program_is_named_where_it_comes_out_otherwise",
+        ),
     ),
     "explain": (
         *_cli(
@@ -284,6 +390,12 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
             "explain_of_a_reference_tells_why_it_was_allowed",
         ),
         *_in("e2e/test_containerd", "a_refusal_is_explained_by_the_id_that_the_node_was_shown"),
+        *_in(
+            "integration/test_explain_refusals",
+            "a_refusal_is_explained",
+            "what_failed_says_what_that_means_and_every_thing_found_what_is_wrong_with_it",
+            "a_move_that_was_not_made_is_told_with_the_tag",
+        ),
     ),
     "pin ls": (
         *_in("unit/cli/test_pins", "ls_shows_pins_and_what_the_upstream_offers_with_its_judgement"),
@@ -310,15 +422,26 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
         *_in("e2e/test_containerd", "the_node_cannot_go_around_the_proxy_though_it_could_reach_the_upstream"),
         *_in("e2e/test_skopeo_podman", "the_drop_in_cannot_be_bypassed_though_the_upstream_is_in_reach"),
     ),
+    "cache ls": _cache("ls_shows_images_with_their_bytes_pins_and_what_makes_them_stay"),
+    "cache gc": _cache("gc_shows_a_plan_then_makes_room_while_the_proxy_runs", "gc_waits_for_no_other_and_says_so"),
+    "cache warm": _cache(
+        "warm_fetches_through_the_running_proxy_what_is_not_here_and_proves_it",
+        "warm_reads_the_lock_file_and_needs_no_running_proxy",
+        "warm_takes_a_list_and_says_what_was_refused_and_what_could_not_be_had",
+    ),
+    "cache scrub": _cache("scrub_finds_a_flipped_bit_and_puts_it_aside"),
     "presets": _in(
         "unit/cli/test_presets",
         "all_are_listed_with_their_sources",
         "the_yaml_that_is_printed_is_a_policy_that_believes_whom_the_preset_believes",
     ),
-    "trust show": _in(
-        "unit/cli/test_trust",
-        "what_is_shipped_is_shown_with_its_date_hash_and_end",
-        "a_root_that_a_signer_needs_and_cannot_use_is_a_finding",
+    "trust show": (
+        *_in(
+            "unit/cli/test_trust",
+            "what_is_shipped_is_shown_with_its_date_hash_and_end",
+            "a_root_that_a_signer_needs_and_cannot_use_is_a_finding",
+        ),
+        *_in("integration/test_trust", "what_was_refreshed_is_shown_with_its_origin_hash_and_end"),
     ),
     "trust refresh": (
         *_in("unit/cli/test_trust", "a_repository_out_of_reach_takes_nothing_away_and_exits_69"),
@@ -327,6 +450,7 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
             "images_under_two_roots_that_tuf_brought_are_admitted",
             "a_refresh_makes_exactly_the_decisions_again_that_used_what_changed",
         ),
+        *_in("integration/test_trust", "a_command_refreshes_beside_a_running_proxy_which_takes_it_up"),
     ),
     "version": _cli("a_version_is_told_without_loading_what_serves"),
 }
@@ -404,18 +528,18 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
     "upstreams.<name>.realms": _upstream("t09_a_realm_must_match_exactly_but_for_its_query"),
     "upstreams.<name>.redirects": (
         *_effect("redirects_named_by_the_operator_are_followed_and_others_are_not"),
-        *_in("unit/upstream/test_guard", "what_the_operator_named_may_be_private"),
+        *_in("unit/upstream/exchange/test_guard", "what_the_operator_named_may_be_private"),
     ),
     "upstreams.<name>.credentials": _in(
-        "unit/upstream/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
+        "unit/upstream/login/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
     ),
     "upstreams.<name>.credentials[].match": _in(
-        "unit/upstream/test_credentials",
+        "unit/upstream/login/test_credentials",
         "t28_patterns_are_anchored_and_one_star_does_not_cross_a_slash",
         "the_first_that_matches_is_used_and_none_is_anonymous",
     ),
     "upstreams.<name>.credentials[].anonymous": _in(
-        "unit/upstream/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
+        "unit/upstream/login/test_credentials", "the_first_that_matches_is_used_and_none_is_anonymous"
     ),
     "upstreams.<name>.credentials[].username": _in(
         "e2e/test_private_upstreams", "an_image_behind_htpasswd_is_pulled_with_the_password_of_a_file"
@@ -435,6 +559,9 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
     "content": _BUDGET,
     "content.maxBytes": _BUDGET,
     "content.highWater": _BUDGET,
+    "content.scrub": _SCRUB,
+    "content.scrub.rate": _SCRUB,
+    "content.scrub.every": _SCRUB,
     "content.lowWater": _BUDGET,
     "state": _in("unit/state/test_settings", "the_default_is_a_sqlite_file_in_the_data_folder"),
     "state.url": _in("unit/state/test_settings", "the_file_stands_behind_sqlite", "what_names_no_file_is_refused"),
@@ -450,8 +577,18 @@ _PRATIQUE: Mapping[str, tuple[str, ...]] = {
         *_in("unit/config/test_agreement", "a_port_beyond_this_host_may_do_without_tls_for_networks_that_are_named"),
     ),
     "limits": _in("unit/config/test_loader", "two_fields_are_enough_and_everything_else_has_its_default"),
-    "limits.connections": _in("integration/test_lane", "beyond_its_places_a_client_is_told_to_ask_again"),
-    "limits.connectionsPerClient": _in("integration/test_lane", "beyond_its_places_a_client_is_told_to_ask_again"),
+    "limits.connections": (
+        *_in("integration/test_lane", "beyond_its_places_a_client_is_told_to_ask_again"),
+        *_in(
+            "integration/test_hostile_clients",
+            "where_all_places_are_taken_who_rests_makes_room",
+            "the_health_port_is_there_whatever_the_registrys_clients_do",
+        ),
+        *_in("unit/web/connections/test_descriptors", "what_cannot_be_held_is_said_with_what_to_do"),
+    ),
+    "limits.connectionsPerClient": _in(
+        "integration/test_hostile_clients", "beyond_its_places_one_client_leaves_the_others_theirs"
+    ),
     "limits.requestSeconds": (
         *_pull("over_the_deadline_it_is_503_and_the_work_goes_on_so_that_the_retry_succeeds"),
         *_in("unit/config/test_agreement", "a_request_is_answered_before_containerd_gives_up"),
@@ -479,24 +616,44 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "trustRoots": _roots("the_shipped_roots_need_no_entry_and_cannot_be_replaced"),
     "trustRoots.<name>.file": _roots("a_root_from_a_file_is_pinned_by_its_hash"),
     "trustRoots.<name>.sha256": (*_MISTAKE, *_roots("a_root_from_a_file_is_pinned_by_its_hash")),
-    "trustRoots.<name>.tuf": _roots("an_address_is_https_or_this_host", "any_other_address_is_refused"),
+    "trustRoots.<name>.tuf": (
+        *_roots("an_address_is_https_or_this_host", "any_other_address_is_refused"),
+        *_in("integration/test_trust", "images_under_two_roots_that_tuf_brought_are_admitted"),
+    ),
     "trustRoots.<name>.root": (*_MISTAKE, *_roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise")),
-    "trustRoots.<name>.refresh": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
-    "trustRoots.<name>.maxAge": _roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
+    "trustRoots.<name>.refresh": (
+        *_roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
+        *_in("integration/test_trust", "t38_root_rotation_is_followed_while_the_proxy_runs"),
+    ),
+    "trustRoots.<name>.maxAge": (
+        *_roots("a_root_by_tuf_is_refreshed_daily_unless_it_says_otherwise"),
+        *_in(
+            "integration/test_trust",
+            "past_its_max_age_nothing_rests_on_a_root_any_more_until_it_is_refreshed",
+            "a_proxy_that_starts_with_a_root_past_its_max_age_does_not_use_it",
+        ),
+    ),
     "trustRoots.<name>.certificates": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_cookbook("microsofts_images_are_believed_by_notation_after_the_certificate_ended"),
+        *_own_pki("a_certificate_under_the_companys_ca_admits_in_every_form"),
     ),
     "trustRoots.<name>.timestamps": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
         *_cookbook("microsofts_images_are_believed_by_notation_after_the_certificate_ended"),
+        *_own_pki("a_timestamp_of_the_companys_own_authority_outlives_the_certificate"),
     ),
     "trustRoots.<name>.revocation": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_in(
             "unit/verify/certificates/test_revocation",
             "t34_unreachable_is_refused_under_enforce_warned_of_under_log_and_nothing_under_skip",
+        ),
+        *_revocation(
+            "t34_under_skip_nothing_is_asked",
+            "t34_out_of_reach_is_a_warning_under_log_once_it_was_asked",
+            "t34_t59_out_of_reach_is_no_refusal_and_admits_nothing_under_enforce",
         ),
     ),
     "trustRoots.<name>.hosts": (
@@ -505,10 +662,15 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "unit/verify/certificates/test_revocation", "t58_nothing_is_wanted_of_a_host_that_the_operator_did_not_name"
         ),
         *_cookbook("an_authority_that_names_another_host_for_its_crl_is_refused_with_what_to_add"),
+        *_revocation("t58_a_certificate_leads_to_no_other_host_scheme_or_port"),
     ),
     "trustRoots.<name>.crls": (
         *_roots("a_store_asks_about_revocation_unless_it_says_otherwise"),
         *_in("unit/verify/certificates/test_revocation", "a_crl_that_the_operator_gave_answers_without_a_network"),
+        *_revocation(
+            "a_list_that_the_operator_gave_needs_no_network",
+            "a_list_of_the_operators_that_has_ended_is_a_refusal_that_names_it",
+        ),
     ),
     "signers": _in("unit/config/test_policy", "a_signers_word_meets_its_key"),
     "signers.<name>.parameters": (
@@ -518,6 +680,8 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "signers.<name>.timestamp": (
         *_signers("a_key_says_what_must_stand_beside_its_signature"),
         *_cookbook("the_newest_scan_decides_and_what_does_not_apply_is_not_counted"),
+        *_own_pki("t33_a_timestamp_that_is_required_must_be_the_companys_and_in_time"),
+        *_asked_of_attestations("what_was_signed_at_no_proved_time_is_no_word_of_a_signer_who_must_prove_one"),
     ),
     "signers.<name>.trustRoot": (
         *_signers(
@@ -535,6 +699,8 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in("unit/policy/who/test_identities", "t28_a_subject_that_whoever_comes_has_is_refused"),
         *_in("unit/policy/test_match", "t28_an_identity_is_matched_whole_or_not_at_all"),
         *_in("unit/policy/who/test_distinguished", "a_subject_is_read_attribute_by_attribute"),
+        *_own_pki("by_subject_every_attribute_that_is_written_must_be_there"),
+        *_asked_of_signers("a_notation_signature_by_the_named_subject_admits_and_its_twins_do_not"),
     ),
     "signers.<name>.subjectRegex": (
         *_in("unit/policy/who/test_identities", "t28_an_expression_that_whoever_comes_matches_is_refused"),
@@ -565,10 +731,12 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "signers.<name>.x509": (
         *_signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
         *_cookbook("own_pki_believes_the_companys_certificates_while_they_last_or_by_their_timestamps"),
+        *_own_pki("a_certificate_under_the_companys_ca_admits_in_every_form"),
     ),
     "signers.<name>.san": (
         *_signers("a_certificate_is_named_by_its_subject_its_san_or_both"),
         *_cookbook("own_pki_believes_the_companys_certificates_while_they_last_or_by_their_timestamps"),
+        *_own_pki("t21_t28_t29_a_certificate_that_is_not_the_signers_is_refused_and_told_why"),
     ),
     "signers.<name>.key": _in(
         "unit/config/test_policy",
@@ -581,6 +749,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "unit/verify/formats/test_simplesigning",
             "t20_a_foreign_log_entry_beside_a_bare_keys_signature_is_not_looked_at",
         ),
+        *_own_pki("t20_a_log_entry_that_is_required_must_be_of_this_signature_and_of_a_log_that_is_trusted"),
     ),
     "signers.<name>.hash": _in("unit/verify/formats/test_simplesigning", "the_publishers_own_hash_is_used_alone"),
     "signers.<name>.validFrom": _in(
@@ -628,6 +797,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
     "images[].require[].claims": (
         *_policy("claims_ask_for_signed_annotations"),
         *_asked_of_signers("claims_are_signed_ones_and_all_of_them", "claims_of_two_signatures_do_not_add_up"),
+        *_asked_of_signers("t30_claims_of_notation_are_its_user_metadata_and_it_counts_beside_a_key"),
     ),
     "images[].require[].digest": _policy("a_reviewed_digest_is_a_requirement_like_any_other"),
     "images[].require[].atLeast": (
@@ -679,6 +849,9 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_asked_of_attestations(
             "t25_after_the_first_pull_what_the_upstream_swapped_is_not_what_conditions_are_asked_of"
         ),
+        *_in("unit/policy/checks/test_attestation", "t23_a_condition_over_a_list_that_tells_nothing_is_not_met"),
+        *_in("integration/test_evidence_policy_mistakes", "a_condition_that_is_none_is_told_at_its_line_and_column"),
+        *_cookbook("an_sbom_with_a_banned_component_or_with_nothing_in_it_is_refused"),
     ),
     "images[].require[].maxAge": (
         *_in("unit/policy/who/test_voices", "a_time_is_asked_only_of_who_can_prove_one"),
@@ -686,6 +859,7 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "the_newest_proved_scan_decides_and_an_old_good_one_hides_nothing",
             "a_claimed_scan_time_and_an_unproved_one_count_for_no_age",
         ),
+        *_asked_of_moves("an_age_or_order_over_times_that_nothing_proves_is_no_policy"),
     ),
     "images[].require[].grace": (
         *_attestations("all_that_an_attestation_can_be_asked"),
@@ -701,6 +875,8 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "a_trusted_signers_vex_statement_takes_a_finding_out_and_the_decision_says_so",
             "no_other_vex_statement_takes_anything_out",
         ),
+        *_asked_of_attestations("vex_without_a_signer_named_for_it_is_not_heard"),
+        *_redteam("vex_of_other_products_packages_or_signers_takes_nothing_out"),
     ),
     "images[].require[].image": (
         *_in(
@@ -731,6 +907,11 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "a_base_that_is_named_proved_and_admitted_is_shown_in_the_decision",
             "whoever_only_names_a_good_base_stands_on_none",
         ),
+        *_asked_of_images(
+            "of_two_bases_that_are_prefixes_the_longer_one_decides",
+            "provenance_that_nobody_proved_names_no_base",
+            "a_base_that_runs_out_takes_the_image_with_it",
+        ),
     ),
     "images[].base.require": (
         *_in(
@@ -754,18 +935,29 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "evidence_from_a_repository_of_the_sites_own_counts_under_the_same_proofs",
             "githubs_attestation_api_is_a_source_and_what_it_holds_is_proved_like_anything",
         ),
+        *_redteam(
+            "evidence_kept_where_others_can_push_counts_only_by_who_signed_it",
+            "githubs_api_answering_for_another_image_or_repository_proves_nothing",
+        ),
     ),
-    "images[].recheck": _in(
-        "unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"
+    "images[].recheck": (
+        *_in("unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"),
+        *_in(
+            "integration/test_recheck",
+            "a_new_scan_that_finds_something_takes_the_admission_back_and_the_warm_answer_with_it",
+            "a_pull_never_waits_for_a_recheck_while_the_old_decision_holds",
+        ),
     ),
     "images[].after": (
         *_in("unit/policy/words/test_entries", "a_followed_tag_may_wait_and_evidence_may_be_looked_for_again"),
         *_asked_of_moves("a_moved_tag_is_followed_when_it_is_old_enough_by_proved_time_or_by_our_first_sight"),
+        *_asked_of_moves("what_is_old_enough_and_not_admitted_is_not_followed"),
     ),
     "images[].covers": (
         *_in("unit/policy/words/test_asking", "covers_is_the_rules_unless_a_requirement_says_its_own"),
         *_pull("an_index_admits_its_children_and_their_blobs_and_nothing_else"),
         *_asked_of_signers("t10_what_covers_an_index_its_children_or_both"),
+        *_redteam("an_honest_index_that_is_signed_covers_children_of_whom_more_is_asked"),
     ),
     "images[].rollback": (
         *_in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
@@ -775,10 +967,12 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
             "one_requirement_that_always_tells_a_time_is_enough_for_rollback",
         ),
         *_asked_of_moves("t12_a_tag_that_goes_back_by_proved_time"),
+        *_asked_of_moves("an_order_over_times_that_are_proved_is_a_policy"),
     ),
     "images[].regression": (
         *_in("unit/policy/words/test_entries", "moves_of_a_tag_are_allowed_warned_of_or_denied"),
         *_asked_of_moves("a_tag_whose_new_digest_has_fewer_or_other_signers"),
+        *_asked_of_moves("a_workflow_at_its_next_release_is_the_same_signer_and_another_workflow_is_not"),
     ),
     "exceptions": _policy("an_exception_waives_by_name_for_one_digest_until_its_end"),
     "exceptions[].match": _in("unit/policy/test_exceptions", "t40_an_exception_is_for_its_names_alone"),
@@ -801,15 +995,27 @@ _POLICY: Mapping[str, tuple[str, ...]] = {
         *_in("unit/policy/test_exceptions", "an_exception_ends_while_the_policy_stands"),
     ),
     "revoked": _in("unit/policy/test_evaluate", "revoked_wins_over_rule_evidence_and_is_told_with_its_reason"),
-    "revoked[].digest": _pull("t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs"),
+    "revoked[].digest": (
+        *_pull("t62_a_revoked_digest_is_refused_at_the_next_request_with_its_blobs"),
+        *_redteam("t62_a_revoked_digest_is_refused_under_its_other_name_too"),
+    ),
     "revoked[].key": (
         *_pull("t62_a_revoked_key_is_believed_no_more"),
         *_in("unit/config/test_policy", "a_revoked_key_by_its_spki_is_the_same"),
+        *_own_pki("the_operator_revokes_a_company_certificate_by_its_key"),
+        *_in("integration/test_trust", "t62_a_key_is_revoked_by_its_hash_too"),
     ),
-    "revoked[].issuer": _in(
-        "unit/policy/words/test_revocations",
-        "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons",
-        "a_whole_issuer_may_be_revoked_when_it_is_said",
+    "revoked[].issuer": (
+        *_in(
+            "unit/policy/words/test_revocations",
+            "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons",
+            "a_whole_issuer_may_be_revoked_when_it_is_said",
+        ),
+        *_in(
+            "integration/test_trust",
+            "t62_an_image_whose_signers_identity_is_revoked_is_refused_after_the_reload",
+            "another_identity_that_is_revoked_changes_nothing",
+        ),
     ),
     "revoked[].subject": _in(
         "unit/policy/words/test_revocations", "a_digest_a_key_and_an_identity_are_revoked_with_their_reasons"

@@ -128,6 +128,7 @@ def test_unit_tests_mirror_the_rooms():
 SUBJECTS_OF_THEIR_OWN = {
     "tests/unit/test_parsers_hold.py",
     "tests/unit/verify/test_vectors.py",
+    "tests/unit/verify/test_assets.py",
     "tests/unit/verify/test_cosign_assets.py",
     "tests/unit/verify/test_hostile.py",
     "tests/unit/verify/test_mutations.py",

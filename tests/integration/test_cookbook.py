@@ -295,8 +295,8 @@ async def test_a_provenance_level_is_the_builders_and_the_source_is_asked_for(tm
         assert await kitchen.admits(f"{generated}:good")
         assert await kitchen.admits(f"{attested}:good")
         assert "source is 'github.com/evil/ml'" in await kitchen.refuses(f"{generated}:stolen")
-        assert "level is '0'; the rule asks for >=3" in await kitchen.refuses(f"{generated}:slow")
-        assert "level is '0'; the rule asks for >=2" in await kitchen.refuses(f"{attested}:slow")
+        assert "level is 0; the rule asks for >=3" in await kitchen.refuses(f"{generated}:slow")
+        assert "level is 0; the rule asks for >=2" in await kitchen.refuses(f"{attested}:slow")
 
 
 # A site's own.
@@ -404,7 +404,7 @@ async def test_an_sbom_with_a_banned_component_or_with_nothing_in_it_is_refused(
         assert await kitchen.admits(f"{ML}:good")
         for tag in ("banned", "licensed", "nested"):
             assert "is not met" in await kitchen.refuses(f"{ML}:{tag}")
-        assert "count is '0'; the rule asks for >=1" in await kitchen.refuses(f"{ML}:empty")
+        assert "count is 0; the rule asks for >=1" in await kitchen.refuses(f"{ML}:empty")
         assert "no sbom by build" in await kitchen.refuses(f"{ML}:stranger")
 
 
@@ -434,7 +434,7 @@ async def test_the_newest_scan_decides_and_what_does_not_apply_is_not_counted(tm
         decision = await kitchen.admits(f"{ML}:excused")
         assert any("CVE-2026-0001" in str(each.get("details")) for each in decision["checks"])
         for tag in ("critical", "hidden"):
-            assert "critical is '1'; the rule asks for 0" in await kitchen.refuses(f"{ML}:{tag}")
+            assert "critical is 1; the rule asks for 0" in await kitchen.refuses(f"{ML}:{tag}")
         assert "older than 7d" in await kitchen.refuses(f"{ML}:old")
 
 
@@ -461,7 +461,7 @@ async def test_the_image_itself_is_young_runs_as_somebody_and_keeps_no_secret(tm
         assert await kitchen.admits(f"{ML}:good")
         assert "days old; the rule asks for 30 at most" in await kitchen.refuses(f"{ML}:old")
         for tag in ("root", "nobody-named"):
-            assert "isRoot is 'True'" in await kitchen.refuses(f"{ML}:{tag}")
+            assert "isRoot is true" in await kitchen.refuses(f"{ML}:{tag}")
         assert "is not met by the image" in await kitchen.refuses(f"{ML}:secret")
 
 
@@ -478,9 +478,9 @@ async def test_break_glass_waives_one_requirement_for_one_digest_until_its_day(t
 
         decision = await kitchen.admits(f"{ML}:excepted")
         assert decision["expiresAt"].startswith("2026-12-01T00:00")
-        assert "critical is '1'" in await kitchen.refuses(f"{ML}:other")
+        assert "critical is 1" in await kitchen.refuses(f"{ML}:other")
         kitchen.clock.forward(days=22)
-        assert "critical is '1'" in await kitchen.refuses(f"{ML}:excepted")
+        assert "critical is 1" in await kitchen.refuses(f"{ML}:excepted")
 
 
 # "I pull these nine images."

@@ -115,9 +115,9 @@ ROWS = [
         + ", levels: { 'https://github.com/actions/runner/github-hosted': 3, 'https://github.com/**': 1 }",
         [(V1, SLSA_V1)],
         [
-            (V1, spoiled(SLSA_V1, *RUN, to="https://github.com/actions/runner/self-hosted"), "level is '1'"),
-            (V1, spoiled(SLSA_V1, *RUN, to="https://github.com.evil.test/"), "level is '0'; the rule asks for >=3"),
-            (V02, SLSA_V02 | {"level": 4}, "level is '0'"),
+            (V1, spoiled(SLSA_V1, *RUN, to="https://github.com/actions/runner/self-hosted"), "level is 1"),
+            (V1, spoiled(SLSA_V1, *RUN, to="https://github.com.evil.test/"), "level is 0; the rule asks for >=3"),
+            (V02, SLSA_V02 | {"level": 4}, "level is 0"),
         ],
     ),
     Row(
@@ -162,7 +162,7 @@ ROWS = [
         [(SPDX_TYPE, SPDX)],
         [
             (CYCLONEDX_TYPE, CYCLONEDX, "format is 'cyclonedx'; the rule asks for spdx"),
-            (SPDX_TYPE, spoiled(SPDX, "packages", 1), "count is '1'; the rule asks for >=2"),
+            (SPDX_TYPE, spoiled(SPDX, "packages", 1), "count is 1; the rule asks for >=2"),
             (SPDX_TYPE, spoiled(SPDX, "packages", 0, "licenseDeclared", to="AGPL-3.0-only"), "is not met"),
             (SPDX_TYPE, spoiled(SPDX, "creationInfo", "created"), "createdAt is not told"),
         ],
@@ -178,9 +178,9 @@ ROWS = [
             (VULN, scan({"critical": 0, "high": 1})),
         ],
         [
-            (VULN, scanned("CRITICAL"), "critical is '1'; the rule asks for 0"),
-            (VULN, scanned("HIGH", "HIGH"), "high is '2'; the rule asks for <=1"),
-            (VULN, scanned("Critique"), "critical is '1'"),
+            (VULN, scanned("CRITICAL"), "critical is 1; the rule asks for 0"),
+            (VULN, scanned("HIGH", "HIGH"), "high is 2; the rule asks for <=1"),
+            (VULN, scanned("Critique"), "critical is 1"),
             (VULN, spoiled(scan(GRYPE), "scanner", "result", "matches", 0, "vulnerability", "severity"), "critical is"),
             (VULN, spoiled(scan(GRYPE), "scanner", "result", "matches"), "cannot be read"),
             (VULN, scan({"Results": [], "SchemaVersion": 2}), "cannot be read"),
@@ -218,7 +218,7 @@ ROWS = [
         "resource: ghcr.io/acme/ml/trainer, levels: ['SLSA_BUILD_LEVEL_3', 'SLSA_LEVEL_3'] }",
         [(SUMMARY_1, VSA_V1), (SUMMARY_2, VSA_V02)],
         [
-            (SUMMARY_1, VSA_V1 | {"verificationResult": "FAILED"}, "passed is 'False'; the rule asks for true"),
+            (SUMMARY_1, VSA_V1 | {"verificationResult": "FAILED"}, "passed is false; the rule asks for true"),
             (SUMMARY_1, VSA_V1 | {"verifier": {"id": "https://acme.test/verifier2"}}, "verifier is "),
             (SUMMARY_1, VSA_V1 | {"resourceUri": "ghcr.io/acme/ml/other"}, "resource is "),
             (SUMMARY_1, VSA_V1 | {"verifiedLevels": []}, "levels is empty"),
@@ -232,8 +232,8 @@ ROWS = [
         "attestation: test, where: { passed: true, passedTests: e2e }",
         [(TESTED, TEST)],
         [
-            (TESTED, TEST | {"result": "WARNED"}, "passed is 'False'"),
-            (TESTED, TEST | {"result": "FAILED"}, "passed is 'False'"),
+            (TESTED, TEST | {"result": "WARNED"}, "passed is false"),
+            (TESTED, TEST | {"result": "FAILED"}, "passed is false"),
             (TESTED, TEST | {"passedTests": ["unit", "e2e-not"]}, "passedTests is unit, e2e-not"),
             (TESTED, TEST | {"passedTests": []}, "passedTests is empty"),
             (TESTED, TEST | {"failedTests": ["e2e"]}, "says PASSED and lists failed tests"),
@@ -388,7 +388,7 @@ async def test_the_newest_proved_scan_decides_and_an_old_good_one_hides_nothing(
         app = site.publish(image())
         site.attest(app, VULN, scan(GRYPE), by="scanner", at=fresh(days=3))
         site.attest(app, VULN, scanned("CRITICAL"), by="scanner", at=fresh(days=2))
-        assert "critical is '1'; the rule asks for 0" in await site.refused()
+        assert "critical is 1; the rule asks for 0" in await site.refused()
         site.attest(app, VULN, scan(GRYPE), by="scanner", at=fresh(days=1))
         site.clock.forward(minutes=2)
         decision = await site.admitted()
@@ -449,7 +449,7 @@ async def test_a_trusted_signers_vex_statement_takes_a_finding_out_and_the_decis
     async with Site(tmp_path, VEXED) as site:
         app = site.publish(image())
         site.attest(app, VULN, scanned("CRITICAL"), by="scanner")
-        assert "critical is '1'" in await site.refused()
+        assert "critical is 1" in await site.refused()
         site.attest(app, VEX_TYPE, vex(app.digest, status), by="security", form="bundle")
         site.clock.forward(minutes=2)
         decision = await site.admitted()
@@ -458,7 +458,7 @@ async def test_a_trusted_signers_vex_statement_takes_a_finding_out_and_the_decis
         assert len(passed["evidence"]) == 4, "the scan and the statement"
         site.attest(app, VEX_TYPE, vex(app.digest, "affected") | {"timestamp": "2026-11-03T00:00:00Z"}, by="security")
         again = await site.proxy.pipeline.rooms.judge.again(Repository("reg.test", APP), app.digest)
-        assert "critical is '1'" in again.summary
+        assert "critical is 1" in again.summary
 
 
 async def test_no_other_vex_statement_takes_anything_out(tmp_path):
@@ -485,7 +485,7 @@ async def test_no_other_vex_statement_takes_anything_out(tmp_path):
             app = site.publish(image(tag), tag=tag)
             site.attest(app, VULN, scanned("CRITICAL"), by="scanner")
             site.attest(app, VEX_TYPE, made(app.digest), by=by)
-            assert "critical is '1'; the rule asks for 0" in await site.refused(tag), tag
+            assert "critical is 1; the rule asks for 0" in await site.refused(tag), tag
 
 
 async def test_vex_without_a_signer_named_for_it_is_not_heard(tmp_path):
@@ -494,7 +494,7 @@ async def test_vex_without_a_signer_named_for_it_is_not_heard(tmp_path):
         site.attest(app, VULN, scanned("CRITICAL"), by="scanner")
         site.attest(app, VEX_TYPE, vex(app.digest), by="security")
         site.attest(app, VEX_TYPE, vex(app.digest), by="scanner")
-        assert "critical is '1'" in await site.refused()
+        assert "critical is 1" in await site.refused()
 
 
 # --- what the Decision tells

@@ -78,6 +78,10 @@ async def listed(site: Site) -> None:
     site.attest(site.publish(image()), SBOM, SPDX, by="scanner")
 
 
+async def listed_without_anything(site: Site) -> None:
+    site.attest(site.publish(image()), SBOM, SPDX | {"packages": []}, by="scanner")
+
+
 async def listed_in_spdx_3(site: Site) -> None:
     site.attest(site.publish(image()), SBOM, {"@context": "https://spdx.org/rdf/3.0.1/x", "@graph": []}, by="scanner")
 
@@ -156,7 +160,7 @@ ROWS = {
         "require: [{ attestation: vuln, by: scanner, where: { critical: 0 } }]",
         scanned,
         (
-            "critical is '1'; the rule asks for 0",
+            "critical is 1; the rule asks for 0",
             "the scan found more than the rule lets through",
             "Is the rule too strict",
         ),
@@ -170,6 +174,11 @@ ROWS = {
         "require: [{ attestation: sbom, by: scanner, name: no-musl, condition: '!components.exists(c, c.name == \"musl\")' }]",
         listed,
         ("condition", "is not met", "waive: [no-musl]", "is not as the rule's condition asks"),
+    ),
+    "empty-list": Row(
+        "require: [{ attestation: sbom, by: scanner, name: no-xz, condition: '!components.exists(c, c.name == \"xz\")' }]",
+        listed_without_anything,
+        ("lists no components", "perhaps nobody looked", "Is an empty list right here? Let no-xz"),
     ),
     "condition-error": Row(
         "require: [{ attestation: sbom, by: scanner, condition: 'predicate.packages[99].name == \"x\"' }]",
@@ -189,7 +198,7 @@ ROWS = {
     "as-root": Row(
         "require: [{ image: { condition: 'config.user != \"root\"' } }]",
         as_root,
-        ("is not met by the image", "What was proved is there"),
+        ("is not met by the image", "The image itself is otherwise than the rule asks", "a Dockerfile's USER"),
     ),
     "base": Row(
         "require: [{ signature: team }]\nbase: { require: [{ signature: other }] }",

@@ -258,8 +258,16 @@ def told(values: Mapping[str, Any], asked: Where) -> str:
     value = values.get(asked.field)
     if value is None:
         return f"{asked.field} is not told; the rule asks for {asked.text}"
-    listed = _listed(value) if isinstance(value, list | tuple) else f"{shown(value)[:80]!r}"
-    return f"{asked.field} is {listed or 'empty'}; the rule asks for {asked.text}"
+    return f"{asked.field} is {_as_written(value)}; the rule asks for {asked.text}"
+
+
+def _as_written(value: Any) -> str:
+    """As the policy would write it: texts in quotes, numbers and flags without."""
+    if isinstance(value, list | tuple):
+        return _listed(value) or "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else f"{shown(value)[:80]!r}"
 
 
 def _listed(values: Sequence[Any]) -> str:

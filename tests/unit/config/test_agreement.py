@@ -177,3 +177,14 @@ def test_a_request_is_answered_before_containerd_gives_up(site, seconds):
     (problem,) = site.problems(HEAD + f"  nvcr.io: {{}}\nlimits: {{ requestSeconds: {seconds} }}\n")
 
     assert problem.startswith("pratique.yaml:4: limits.requestSeconds:")
+
+
+def test_what_disagrees_is_told_beside_a_mistake_in_another_section_and_not_beside_one_in_its_own(site):
+    open_port = HEAD + "  nvcr.io: {}\n" + OPEN
+    elsewhere = site.problems(open_port + "limits: { requestSecond: 3 }\n")
+    assert [problem.partition(": ")[0] for problem in elsewhere] == ["pratique.yaml:4", "pratique.yaml:5"]
+    assert "has no TLS" in elsewhere[0]
+    (within,) = site.problems(HEAD + "  nvcr.io: {}\n" + OPEN.replace("} }", ", tsl: {} } }"))
+    assert "did you mean 'tls'?" in within
+    (section,) = site.problems(open_port + "client: { open: [10.0.0.0/8] }\n")
+    assert "did you mean 'clients'?" in section

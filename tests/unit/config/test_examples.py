@@ -48,6 +48,18 @@ def test_the_example_asks_for_publishers_signatures_and_for_reviewed_digests_els
     assert permits_repository(loaded.policy, Repository("docker.io", "library/alpine")).signer_names == frozenset()
 
 
+def test_the_allow_list_of_a_gpu_site_comes_with_a_configuration_that_names_its_registries(site):
+    folder = ROOT / "config/cookbook/gpu-site"
+    certificate = (ROOT / "config/cookbook/own-pki/corp-ca.pem").read_bytes()
+    for brought in ("microsoft-supply-chain.pem", "microsoft-timestamps.pem"):
+        site.write(brought, certificate)
+
+    config, loaded = site.load_both((folder / "pratique.yaml").read_text(), policy=(folder / "policy.yaml").read_text())
+
+    assert (config.warnings, loaded.warnings) == ((), ())
+    assert {rule.match.partition("/")[0] for rule in loaded.policy.rules} == set(config.upstreams)
+
+
 def test_the_containerd_examples_are_what_node_hosts_writes():
     tree = hosts_tree(proxies=PROXIES, upstreams=["nvcr.io"], ca="/etc/pratique/ca.pem")
     folder = ROOT / "deploy/containerd"

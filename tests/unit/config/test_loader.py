@@ -104,18 +104,12 @@ def test_keys_are_camel_case_and_nothing_else(site):
     assert site.problems(text) == ["pratique.yaml:4: default_upstream: no such field; did you mean 'defaultUpstream'?"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'content: { maxBytes: "500GiB" }\n',
-        "content: { highWater: 0.9 }\n",
-        "content: { lowWater: 0.5 }\n",
-    ],
-)
-def test_t27_a_budget_that_is_not_enforced_yet_is_an_error_and_not_ignored(site, text):
-    (problem,) = site.problems(TWO_LINES + "  nvcr.io: {}\n" + text)
+def test_a_budget_is_read_with_its_marks(site):
+    text = TWO_LINES + "  nvcr.io: {}\ncontent: { maxBytes: 500GiB, highWater: 0.95, lowWater: 0.5 }\n"
 
-    assert "not enforced by this version; remove it" in problem
+    content = site.load(text).content
+
+    assert (content.max_bytes, content.high_water, content.low_water) == (500 * 2**30, 0.95, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_preset_brings_its_own_key(site):
 def test_an_unknown_preset_is_refused_with_its_line_and_the_known_names(site):
     (problem,) = site.problems_of_both(policy=SIGNED.replace("{ key: team.pub, log: none }", "{ preset: nvidia }"))
 
-    assert problem.startswith("policy.yaml:3: preset 'nvidia' is not known; write one of ")
+    assert problem.startswith("policy.yaml:3: signers.team.preset: preset 'nvidia' is not known; write one of ")
     assert "nvidia-ngc" in problem
 
 
@@ -65,7 +65,7 @@ def test_a_key_that_is_missing_or_none_is_refused_with_its_line_and_file(site):
     site.write("team.pub", "not a key")
     wrong = site.problems_of_both(policy=SIGNED)
 
-    assert missing[0].startswith("policy.yaml:3: signer team (team.pub): the key file team.pub cannot be read")
+    assert missing[0].startswith("policy.yaml:3: signers.team.key: the key file team.pub cannot be read: No such file")
     assert wrong[0].startswith("policy.yaml:3: signer team (team.pub): ")
 
 
@@ -77,7 +77,32 @@ def test_everything_wrong_in_all_files_is_said_at_once(site):
     problems = site.problems_of_both(config, policy=policy)
 
     places = [problem.split(": ")[0] for problem in problems]
-    assert places == ["pins.lock.yaml:3", "policy.yaml:3", "policy.yaml:7", "pratique.yaml:3", "pratique.yaml:4"]
+    assert places == [
+        "pins.lock.yaml:3",
+        *("policy.yaml:3", "policy.yaml:7", "policy.yaml:9"),
+        *("pratique.yaml:3", "pratique.yaml:4"),
+    ]
+
+
+@pytest.mark.parametrize("mistake", ["", "    tagz: [a]\n"], ids=["a right policy", "a policy with a mistake"])
+def test_every_file_of_a_trust_root_that_is_missing_is_told_at_its_own_line(site, team, mistake):
+    roots = (
+        "trustRoots:\n  corp:\n    certificates: ca.pem\n    timestamps: tsa.pem\n    crls: [here.crl, gone.crl]\n"
+        f"  own: {{ file: root.json, sha256: '{HEX}' }}\n  far: {{ tuf: 'https://tuf.test', root: root-1.json }}\n"
+    )
+    site.write("here.crl", b"-")
+
+    problems = site.problems_of_both(policy=SIGNED + mistake + roots)
+
+    first = 7 + bool(mistake)
+    assert [problem.partition(" cannot be read")[0] for problem in problems if "cannot be read" in problem] == [
+        f"policy.yaml:{first + 2}: trustRoots.corp.certificates: the certificate file ca.pem",
+        f"policy.yaml:{first + 3}: trustRoots.corp.timestamps: the certificate file tsa.pem",
+        f"policy.yaml:{first + 4}: trustRoots.corp.crls[1]: the CRL gone.crl",
+        f"policy.yaml:{first + 5}: trustRoots.own.file: the trusted root root.json",
+        f"policy.yaml:{first + 6}: trustRoots.far.root: the root of trust root-1.json",
+    ]
+    assert len(problems) == 5 + bool(mistake)
 
 
 def test_a_policy_that_is_not_there_is_said_with_its_path(site):

@@ -60,7 +60,7 @@ def test_where_asks_single_facts():
     required = ImageRequirement("image", (Where.flag("isRoot", False), Where.one_of("user", "65532")))
     assert judged(required, config(User="65532")).is_allow
     assert judged(required, config(User="1")).summary == "the image's user is '1'; the rule asks for 65532"
-    assert judged(required, config()).summary == "the image's isRoot is 'True'; the rule asks for false"
+    assert judged(required, config()).summary == "the image's isRoot is true; the rule asks for false"
 
 
 def test_an_image_is_not_older_than_max_age_and_the_decision_ends_then():
