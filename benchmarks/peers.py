@@ -92,10 +92,10 @@ def upstream(folder: pathlib.Path, images: pathlib.Path, digests: dict[str, str]
 
 
 @contextlib.contextmanager
-def nginx(folder: pathlib.Path, images: pathlib.Path) -> Iterator[Server]:
-    port = free_port()
-    with _nginx(folder / "nginx", images, port, "access_log off;", "") as pids:
-        yield Server("nginx", port, pids, asks=False)
+def nginx(folder: pathlib.Path, images: pathlib.Path, *, workers: int = 1) -> Iterator[Server]:
+    port, name = free_port(), _named("nginx", workers)
+    with _nginx(folder / name, images, port, "access_log off;", "", workers=workers) as pids:
+        yield Server(name, port, pids, asks=False)
 
 
 @contextlib.contextmanager
@@ -115,9 +115,9 @@ def docker_registry(folder: pathlib.Path, upstream_port: int) -> Iterator[Server
 
 
 @contextlib.contextmanager
-def pratique(folder: pathlib.Path, upstream_port: int, public_key: bytes) -> Iterator[Server]:
-    """As an operator would run it: signatures required, the log on, one process."""
-    port, home = free_port(), folder / "pratique"
+def pratique(folder: pathlib.Path, upstream_port: int, public_key: bytes, *, workers: int = 1) -> Iterator[Server]:
+    """As an operator would run it: signatures required, the log on; one process, or a supervisor and its workers."""
+    port, home = free_port(), folder / _named("Pratique", workers)
     home.mkdir()
     settings = {
         "listen": {
@@ -138,22 +138,29 @@ def pratique(folder: pathlib.Path, upstream_port: int, public_key: bytes) -> Ite
     (home / "policy.yaml").write_text(json.dumps(policy))
     (home / "pratique.yaml").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "proxy", "serve", "--config", str(home / "pratique.yaml")]
+    if workers > 1:
+        command += ["--workers", str(workers)]
     with _process(command, home / "log", port) as pid:
-        yield Server("Pratique", port, (pid,), asks=True)
+        until = time.monotonic() + PATIENCE
+        while b'"serving"' not in (home / "log").read_bytes() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield Server(_named("Pratique", workers), port, (pid, *(_children(pid) if workers > 1 else ())), asks=True)
 
 
 @contextlib.contextmanager
-def _nginx(home: pathlib.Path, images: pathlib.Path, port: int, http: str, places: str) -> Iterator[tuple[int, ...]]:
+def _nginx(
+    home: pathlib.Path, images: pathlib.Path, port: int, http: str, places: str, *, workers: int = 1
+) -> Iterator[tuple[int, ...]]:
     home.mkdir()
     user = "user root;" if os.geteuid() == 0 else ""
     (home / "nginx.conf").write_text(
-        f"worker_processes 1; pid {home}/pid; error_log {home}/error.log; daemon off; {user} events {{}}"
+        f"worker_processes {workers}; pid {home}/pid; error_log {home}/error.log; daemon off; {user} events {{}}"
         " http { sendfile on; tcp_nopush on; keepalive_requests 100000000; default_type application/octet-stream;"
         f" client_body_temp_path {home}/body; {http}"
-        f" server {{ listen 127.0.0.1:{port}; root {images}; {places} }} }}"
+        f" server {{ listen 127.0.0.1:{port}{' reuseport' if workers > 1 else ''}; root {images}; {places} }} }}"
     )
     with _process(["nginx", "-p", str(home), "-c", str(home / "nginx.conf")], home / "log", port) as pid:
-        yield tuple(map(int, _proc(pid, f"task/{pid}/children").split()))
+        yield _children(pid)
 
 
 @contextlib.contextmanager
@@ -184,6 +191,14 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: pathlib.Path) ->
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def _named(name: str, workers: int) -> str:
+    return name if workers == 1 else f"{name}-{workers}-workers"
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    return tuple(map(int, _proc(pid, f"task/{pid}/children").split()))
 
 
 def _proc(pid: int, name: str) -> str:

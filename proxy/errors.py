@@ -198,8 +198,16 @@ class ContentMismatch(PratiqueError):
 
 
 class StorageError(PratiqueError):
+    """Our disk, bucket or database failed us. `trouble`: full | read-only | failing where the disk is why; else None."""
+
     code = "UNAVAILABLE"
     status = 503
+
+    def __init__(
+        self, message: str, *, detail: str | None = None, retry_after: int | None = None, trouble: str | None = None
+    ) -> None:
+        super().__init__(message, detail=detail, retry_after=retry_after)
+        self.trouble = trouble
 
 
 class ConfigError(PratiqueError):

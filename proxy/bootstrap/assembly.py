@@ -141,13 +141,6 @@ def _saying(emit: Callable[[Event], None]) -> Callable[[PinMoved], Awaitable[Non
     return said
 
 
-def _saying(emit: Callable[[Event], None]) -> Callable[[PinMoved], Awaitable[None]]:
-    async def said(event: PinMoved) -> None:
-        emit(event)
-
-    return said
-
-
 def _judge_denials_again(regime: Regime, decisions: Decisions, clock: Clock) -> None:
     """What was denied before a change of policy or trust, the files' while nothing ran among them."""
     decisions.ask_denials_again(clock.now())

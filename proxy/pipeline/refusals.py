@@ -24,6 +24,7 @@ from proxy.state.store import StateStore
 _WINDOW = timedelta(minutes=10)
 _KEPT = timedelta(days=30)
 _LIMIT = 10_000  # refusals in memory; beyond it the oldest gets a new id when it comes again
+_NEW = 1_000  # ids for one client in ten minutes: no node asks for so much that it may not have
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that a tired person reads as something else
 
 Refusable = TypeVar("Refusable", bound=PolicyError | Inconclusive)
@@ -36,6 +37,7 @@ class Refusals:
         self._emit = emit
         self._clock = clock
         self._lately: OrderedDict[tuple[str, str, str], tuple[str, float]] = OrderedDict()
+        self._new: OrderedDict[str, tuple[int, float]] = OrderedDict()  # ids given to a client, until when they count
         self._by_root: OrderedDict[tuple[Repository, Digest], str] = OrderedDict()
         self._named: OrderedDict[tuple[Repository, Digest], PolicyError] = OrderedDict()
 
@@ -48,13 +50,31 @@ class Refusals:
             return self._worded(error, message, error.refusal)
         record = dict(error.record or {})
         subject = str(record.get("key") or error.message)
-        refusal, is_new = await self._identify((str(asker.client), asked, subject))
+        key = (str(asker.client), asked, subject)
+        if is_flood := self._floods(key):
+            key = (str(asker.client), "*", "flood")
+        refusal, is_new = await self._identify(key)
         if is_new:
+            recorded = f"{message}; and more, of which this is one: see the log" if is_flood else message
             try:
-                await self._record(refusal, asker, asked=asked, error=error, message=message, record=record)
+                await self._record(refusal, asker, asked=asked, error=error, message=recorded, record=record)
             except StorageError:  # it stays a refusal (T56), and is recorded when it comes again
-                self._lately.pop((str(asker.client), asked, subject), None)
+                self._lately.pop(key, None)
         return self._worded(error, message, refusal)
+
+    def _floods(self, key: tuple[str, str, str]) -> bool:
+        """Whether this client was refused so much else lately that one id stands for the rest: each is kept for a month."""
+        if key in self._lately:
+            return False
+        now = self._clock.now().timestamp()
+        count, until = self._new.get(key[0], (0, 0.0))
+        if not now < until <= now + _WINDOW.total_seconds():
+            count, until = 0, now + _WINDOW.total_seconds()
+        self._new[key[0]] = (count + 1, until)
+        self._new.move_to_end(key[0])
+        while len(self._new) > _LIMIT:
+            self._new.popitem(last=False)
+        return count >= _NEW
 
     @staticmethod
     def _worded(error: Refusable, message: str, refusal: str) -> Refusable:

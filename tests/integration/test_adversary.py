@@ -230,7 +230,7 @@ async def test_a_follower_keeps_its_pin_when_the_upstream_hangs(tmp_path):
 async def test_promise_3_a_pin_that_cannot_be_read_is_not_trusted_anew(house):
     house.put(APP, "app", tag="v1")
     await house.manifest(APP, "v1")
-    await house.proxy.pipeline.tags.pins._book.put(f"{REPOSITORY}:v1", {"digest": "of another version"})
+    await house.proxy.pipeline.pins._book.put(f"{REPOSITORY}:v1", {"digest": "of another version"})
     house.proxy.forget()
     house.put(APP, "newer", tag="v1")
     refused = await house.manifest(APP, "v1")
@@ -249,7 +249,7 @@ async def test_promise_3_a_pin_that_the_audit_could_not_keep_is_no_pin(house):
     house.proxy.audit.record = full
     assert (await house.manifest(APP, "v1")).status in (403, 503)
     house.proxy.audit.record = record
-    assert await house.proxy.pipeline.tags.pins.get(REPOSITORY, Tag("v1")) is None
+    assert await house.proxy.pipeline.pins.get(REPOSITORY, Tag("v1")) is None
     assert (await house.manifest(APP, "v1")).body == image.manifest
     await house.stop()
     house.lose_state()
@@ -284,7 +284,7 @@ async def test_t62_a_reload_in_the_middle_of_a_first_pull_makes_no_pin_under_the
     await asyncio.sleep(0.2)
     house.set_policy(SIGNED.replace("team.pub", "other.pub"))
     assert (await pulling).status in (403, 503)
-    assert await house.proxy.pipeline.tags.pins.get(REPOSITORY, Tag("v1")) is None
+    assert await house.proxy.pipeline.pins.get(REPOSITORY, Tag("v1")) is None
     assert (await house.manifest(APP, "v1")).status == 403
     assert image
 
@@ -294,7 +294,7 @@ async def test_t62_a_pin_that_an_operator_moves_is_seen_by_the_next_request(hous
     second = house.put(APP, "second")
     await house.manifest(APP, "v1")
     await house.manifest(APP, "v1")
-    await house.proxy.pipeline.tags.pins.confirm(REPOSITORY, Tag("v1"), second.digest, now=house.clock.now(), by="ops")
+    await house.proxy.pipeline.pins.confirm(REPOSITORY, Tag("v1"), second.digest, now=house.clock.now(), by="ops")
     assert (await house.manifest(APP, "v1")).body == second.manifest
 
 
@@ -312,12 +312,12 @@ async def test_drift_keeps_what_was_said_of_the_candidate_while_the_upstream_is_
     await house.manifest(APP, "v1")
     house.put(APP, "evil", tag="v1", is_signed=False)
     house.clock.forward(hours=2)
-    await house.proxy.pipeline.tags.drift.look()
+    await house.proxy.pipeline.drift.look()
     await house.upstream.stop()
     house.clock.forward(hours=2)
-    await house.proxy.pipeline.tags.drift.look()
+    await house.proxy.pipeline.drift.look()
     await house.upstream.start()
-    pin = await house.proxy.pipeline.tags.pins.get(REPOSITORY, Tag("v1"))
+    pin = await house.proxy.pipeline.pins.get(REPOSITORY, Tag("v1"))
     assert pin.offered_summary.startswith("deny")
 
 

@@ -296,7 +296,7 @@ async def test_t60_evidence_of_what_is_not_admitted_is_not_served(house):
 async def test_t60_evidence_admits_nothing_and_makes_no_pin(house):
     image = house.put(APP, "app", tag="v1")
     await house.manifest(APP, signature_tag(image.digest))
-    assert await house.proxy.pipeline.tags.pins.all() == []
+    assert await house.proxy.pipeline.pins.all() == []
 
 
 async def test_t09_t58_a_redirect_to_a_private_address_is_not_followed(house):

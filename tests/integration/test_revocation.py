@@ -1,6 +1,7 @@
 """Whether an authority took a certificate back, asked through the real proxy of a CRL and OCSP server on loopback (T34, T58)."""
 
 import asyncio
+import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -94,6 +95,9 @@ class Opening:
         self.crl, self.ocsp, self.hosts, self.stamped = crl, ocsp, hosts, stamped
 
     async def __aenter__(self) -> Firm:
+        shutil.rmtree(
+            self.folder / "data", ignore_errors=True
+        )  # the clock stands: a refusal before would be remembered
         self.responder = await Responder().__aenter__()
         named = {
             "crl": (self.responder.crl,) if self.crl else (),

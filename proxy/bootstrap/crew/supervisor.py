@@ -30,6 +30,7 @@ from proxy.web.settings import Address
 
 _STEADY = 60.0  # seconds after which a worker that dies is no failed start
 _LONGEST_PAUSE = 30.0
+_MOMENT = 0.25
 _FAILED_STARTS = 5  # of one worker in a row while no other is up: then it is over
 _GRACE = 15.0  # seconds beyond the drain, for what is put away
 _END_SECONDS = 5.0
@@ -184,24 +185,31 @@ class Crew:
         while True:
             code = await hand.ended()
             self._bury(hand, code)
-            if self._ending.is_set():
-                return
             failures = failures + 1 if hand.age < _STEADY else 0
             if failures >= _FAILED_STARTS and self._lead is None:
                 self._lose(_exit_code(code))
+            successor = None if self._lost.is_set() else await self._successor(hand.number, failures)
+            if successor is None:
                 return
-            hand = await self._replaced(
-                hand.number, pause=min(_LONGEST_PAUSE, 2.0 ** (failures - 1)) if failures else 0
-            )
+            hand = successor
+            await self._begin(hand)
             if self._ending.is_set():
                 hand.tell(End())
 
-    async def _replaced(self, number: int, *, pause: float) -> Hand:
+    async def _successor(self, number: int, failures: int) -> Hand | None:
+        """None where all end. A service manager ends all of us at once: who is a moment slower than its workers replaces none."""
+        while not await self._ends_within(min(_LONGEST_PAUSE, 2.0 ** (failures - 2)) if failures > 1 else _MOMENT):
+            try:
+                return await self._spawn(number)
+            except OSError as error:  # want of memory or descriptors
+                say("worker-not-started", level="error", worker=number, message=str(error))
+                failures += 1
+        return None
+
+    async def _ends_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), pause)
-        hand = await self._spawn(number)
-        await self._begin(hand)
-        return hand
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        return self._ending.is_set()
 
     def _bury(self, hand: Hand, code: int) -> None:
         """What it counted stays counted. Ends that were asked for are no events."""

@@ -4,6 +4,7 @@ from proxy.errors import Inconclusive, NotAllowed, Unverified
 from proxy.events import Client, Refused
 from proxy.oci.digest import Digest
 from proxy.oci.reference import Repository
+from proxy.pipeline import refusals
 from proxy.pipeline.answers import Asker
 from proxy.pipeline.refusals import Refusals, read_refusal
 from proxy.state.memory import MemoryStore
@@ -104,3 +105,19 @@ async def test_what_could_not_be_judged_is_recorded_and_stays_temporary():
 async def test_a_digest_is_named_with_an_at_sign():
     digest = str(Digest.of(b"x"))
     assert (await Desk().say(reference=digest)).message.startswith(f"reg.test/acme/app@{digest}: ")
+
+
+async def test_who_is_refused_without_end_fills_no_disk(monkeypatch):
+    """One id stands for what a client is refused beyond a bound; what each is refused for is still told."""
+    monkeypatch.setattr(refusals, "_NEW", 5)
+    desk = Desk()
+    first = await desk.say(reference="v0")
+    said = [await desk.say(reference=f"v{number}") for number in range(200)]
+    assert [each.message for each in said] == [f"{NAME}:v{number}: no rule" for number in range(200)]
+    assert len({each.refusal for each in said}) == 6
+    assert len(desk.events) == 6
+    assert "and more" in desk.events[-1].message
+    assert (await desk.say(reference="v0")).refusal == first.refusal
+    assert (await desk.say(OTHER, reference="v199")).refusal != said[-1].refusal, "of another client nothing is known"
+    desk.clock.forward(minutes=11)
+    assert (await desk.say(reference="v199")).refusal != said[-1].refusal
