@@ -132,12 +132,19 @@ def key_of(
     )
 
 
-def hear(brief: Brief, policy: Policy, material: TrustMaterial) -> Decision | Wanted:
-    """Prove, ask for second opinions, judge. Raise NotAllowed for a rule that is not there; nothing else."""
+def hear(
+    brief: Brief, policy: Policy, material: TrustMaterial, *, kept: list[Proved] | None = None
+) -> Decision | Wanted:
+    """Prove, ask for second opinions, judge. Raise NotAllowed for a rule that is not there; nothing else.
+
+    `kept` takes what was proved, for a caller that lets go of it later: an SBOM's million objects take their time.
+    """
     rule = rule_of(policy, brief.rule, is_base=brief.is_base, any_name=brief.any_name)
     signers = [material.signers[name] for name in sorted(rule.signer_names) if name in material.signers]
     own = _proved(brief.own, signers, material, brief)
     index = _proved(brief.index, signers, material, brief) if brief.index else Proved()
+    if kept is not None:
+        kept += (own, index)
     target, under = brief.own.target, brief.index.target.digest if brief.index else None
     return evaluate(
         Case(

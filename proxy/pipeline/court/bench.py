@@ -5,6 +5,7 @@ The hearing itself is pure (`policy.hearing`), so that the place changes its tim
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import gc
 import multiprocessing
@@ -26,12 +27,14 @@ from proxy.policy.hearing import Brief, hear
 from proxy.policy.requirements import AttestationRequirement
 from proxy.policy.rules import Policy
 from proxy.verify.crosscheck import prepare
+from proxy.verify.evidence import Proved
 from proxy.verify.material import TrustMaterial
 
 T = TypeVar("T")
 
 _FEW = 4  # founds that are proved on the loop itself: a key's signature takes a tenth of a millisecond
 _SMALL = 16 * 1024  # bytes of evidence that are read on the loop
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _LARGE = 512 * 1024  # bytes from which on a thread would hold the interpreter for tens of milliseconds: a worker's
 WORKERS = 2  # of the whole machine
 _IDLE_SECONDS = 0.25  # how soon a slot that is wanted is given back by who has nothing to do
@@ -164,7 +167,7 @@ class Bench:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([__name__])
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_end_with_parent)
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle)
         return self._pool
 
     async def warm(self, standing: Standing) -> None:
@@ -208,8 +211,25 @@ class Bench:
             await asyncio.wait({minding})
 
 
+def _settle() -> None:
+    """In a worker, when it begins."""
+    _keep_memory()
+    _end_with_parent()
+
+
+def _keep_memory() -> None:
+    """Have the C library keep some of what large evidence took: the next one would fault each page in again.
+
+    mallopt(3) of glibc; another library has its own ways.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, 32 * 1024 * 1024)  # the most that glibc takes
+        library.mallopt(_M_TRIM_THRESHOLD, 64 * 1024 * 1024)
+
+
 def _end_with_parent() -> None:
-    """In a worker: who asked for it may be killed, and then nobody ends it."""
+    """Who asked for it may be killed, and then nobody ends it."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
@@ -226,12 +246,29 @@ def _seen(answer: asyncio.Future[Any]) -> None:
         answer.exception()
 
 
-def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, parcel: Parcel) -> Decision | Wanted:
+class _Told:
+    """An answer that goes alone; what was read for it stays behind, and is let go once the answer is on its way."""
+
+    def __init__(self, answer: Decision | Wanted, read: list[Proved]) -> None:
+        self.answer = answer
+        self.read = read
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _alone, (self.answer,)
+
+
+def _alone(answer: Decision | Wanted) -> Decision | Wanted:
+    return answer
+
+
+def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, parcel: Parcel) -> Any:
+    """The answer as `_Told`, which arrives as the answer."""
     assert rebuild is not None, "there are no workers without it"
     policy, material = _rebuilt(rebuild, snapshot)
     gc.disable()  # an SBOM makes a million objects and no cycle: collecting among them doubles the time
     try:
-        return hear(unpacked(parcel), policy, material)
+        read: list[Proved] = []
+        return _Told(hear(unpacked(parcel), policy, material, kept=read), read)
     finally:
         gc.enable()
 
