@@ -2,10 +2,18 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from proxy.content.store import ContentStore
-from proxy.errors import BlobUnknown, ContentMismatch, Inconclusive, ManifestInvalid, NotAllowed, StorageError
+from proxy.errors import (
+    BlobUnknown,
+    ContentMismatch,
+    Inconclusive,
+    ManifestInvalid,
+    NotAllowed,
+    StorageError,
+    UpstreamError,
+)
 from proxy.oci import mediatype
 from proxy.oci.config import platform_of
 from proxy.oci.descriptor import Platform
@@ -76,6 +84,28 @@ class Manifests:
         await beside(*(self._write(digest, raw) for digest, raw in blobs.items()))
         self._hold(repository, manifest)
 
+    async def of_base(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        """As `get`; where its upstream is out of reach, what `lay_by` kept."""
+        try:
+            return await self.get(repository, digest)
+        except (Inconclusive, UpstreamError):
+            raw = await self._content.read(digest, limit=MAX_MANIFEST)
+            if raw is None:
+                raise
+            return _of_any_type(raw, digest)
+
+    async def lay_by(self, repository: Repository, manifests: Sequence[Manifest | Index]) -> None:
+        """Keep what an image was built on, so that it can be judged again without a network (promise 6).
+
+        Nothing names these bytes for a client, so that nobody is served them; a disk that cannot take them loses them.
+        """
+        for manifest in manifests:
+            with contextlib.suppress(StorageError, Inconclusive, UpstreamError):
+                config = await self.config(repository, manifest)
+                await self._write(manifest.digest, manifest.raw)
+                if config is not None and isinstance(manifest, Manifest):
+                    await self._write(manifest.config.digest, config)
+
     async def _write(self, digest: Digest, raw: bytes) -> None:
         if await self._content.size(digest) is None:
             await self._content.write(digest, raw)
@@ -137,6 +167,14 @@ def _parse(raw: bytes, digest: Digest, content_type: str) -> Manifest | Index:
         return parse_manifest(raw, digest=digest, content_type=content_type)
     except ManifestInvalid as error:
         raise NotAllowed(error.message) from error
+
+
+def _of_any_type(raw: bytes, digest: Digest) -> Manifest | Index:
+    """A manifest whose type was not written down: its own word, else OCI's, whichever fits its shape."""
+    for media_type in ("", mediatype.OCI_MANIFEST):
+        with contextlib.suppress(ManifestInvalid):
+            return parse_manifest(raw, digest=digest, content_type=media_type)
+    return _parse(raw, digest, mediatype.OCI_INDEX)
 
 
 def platform_in(config: bytes) -> Platform:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.demo.images import Image
+from proxy.demo.images import Image, make_index
 from proxy.oci.digest import Digest
 from tests.fakes.predicates import SLSA_V02, SLSA_V1
 from tests.fakes.registry import FakeRegistry
@@ -307,6 +307,30 @@ async def test_a_base_out_of_reach_is_not_now_and_never_no(tmp_path):
         assert "could not be looked at" in await site.refused(status=503)
         at(site).knobs.fail(None)
         await site.admitted()
+
+
+@pytest.mark.parametrize("is_index", [False, True])
+async def test_promise_6_an_image_on_a_base_is_judged_again_without_any_upstream(tmp_path, is_index):
+    """Under another policy after a restart: of the base, too, what it was admitted by is here."""
+    async with base_site(tmp_path) as site:
+        base = publish_base(site)
+        named_base = make_index([base]) if is_index else base
+        if is_index:
+            at(site).put_image(BASE, named_base, tag="12")
+            site.signed(named_base, by="other", names=f"base.test/{BASE}", name=BASE, to=at(site))
+        app = site.publish(image(annotations=named(named_base)))
+        site.signed(app, by="ci")
+        first = await site.admitted()
+        for registry in (site.upstream, *site.others.values()):
+            await registry.stop()
+        await site.restart()
+        assert (await site.manifest(APP, "v1")).status == 200
+        site.change(BASED + "\ncovers: any")
+        again = await site.admitted()
+        assert again["key"] != first["key"]
+        assert again["bases"] == first["bases"] != []
+        for registry in (site.upstream, *site.others.values()):
+            await registry.start()
 
 
 async def test_a_base_that_runs_out_takes_the_image_with_it(tmp_path):

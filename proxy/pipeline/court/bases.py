@@ -43,10 +43,13 @@ class Bases:
             if not isinstance(found.reference, Digest):
                 raise NotAllowed("it is named without a digest, and a tag proves nothing")
             digest = found.reference
-            manifest = await self._manifests.get(found.repository, digest)
-            diff_ids = await self._diff_ids(found.repository, manifest, brief)
+            manifest = await self._manifests.of_base(found.repository, digest)
+            image = await self._image(found.repository, manifest, brief)
+            diff_ids = await self._diff_ids(found.repository, image)
             governing, is_base = self._rule(found.repository, rule)
             decision = await judge(found.repository, manifest, governing, is_base=is_base)
+            if decision.is_allow:
+                await self._manifests.lay_by(found.repository, (manifest, image))
         except StorageError:
             raise
         except PratiqueError as error:
@@ -63,17 +66,20 @@ class Bases:
             return base.rule, False
         return self._regime.current.rule(repository).match, False
 
-    async def _diff_ids(self, repository: Repository, manifest: Manifest | Index, brief: Brief) -> tuple[str, ...]:
-        """Of the base's own config; of an Index, of the child for the image's platform."""
+    async def _image(self, repository: Repository, manifest: Manifest | Index, brief: Brief) -> Manifest:
+        """Itself; of an Index, the child for the image's platform."""
         if isinstance(manifest, Index):
             platform = _platform(brief.config_raw)
             children = [each for each in manifest.manifests if each.platform == platform and platform is not None]
             if not children:
                 raise NotAllowed("it is an index without a child for this platform")
-            manifest = await self._manifests.get(repository, children[0].digest)
+            manifest = await self._manifests.of_base(repository, children[0].digest)
         if isinstance(manifest, Index):
             raise NotAllowed("it is an index in an index; no base image is")
-        listed = diff_ids_of(await self._manifests.config(repository, manifest) or b"")
+        return manifest
+
+    async def _diff_ids(self, repository: Repository, image: Manifest) -> tuple[str, ...]:
+        listed = diff_ids_of(await self._manifests.config(repository, image) or b"")
         if not listed:
             raise NotAllowed("its config lists no layers")
         return listed
