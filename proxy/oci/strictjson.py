@@ -22,9 +22,10 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\[\x00-\xff])*+"?|[\[\]{}]')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 _EXPLAINED = 4 * 1024 * 1024  # as large as a manifest; what is larger and broken is not worth a second reading
-# Values, at most, that are walked. Of more the depth is told from the brackets, in a tenth of the time; a number that
-# became infinite stays one there.
+# Of a document with more values than these the depth is told from the brackets, in a tenth of the time; a number that
+# became infinite stays one there. The first by its commas, the second while they are walked.
 _WALKED = 25_000
+_MOST = 100_000
 _INKLESS = bytes(set(range(256)) - set(b'"{}[]'))
 _ROUND = bytes.maketrans(b"{}[]", b"()()")
 _TOO_LARGE = "holds a number too large to be meant"
@@ -43,9 +44,7 @@ def parse(raw: bytes, *, what: str = "document", limit_depth: int = 64, limit_pa
         raise ManifestInvalid(f"the {what} has more parts than any real one")
     try:
         value = jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
-        if _has_few_values(raw):
-            _require_bounded(value, limit_depth)
-        else:
+        if _looks_large(raw) or not _require_bounded(value, limit_depth):
             _require_shallow(raw, limit_depth)
     except _Ambiguous as error:
         raise ManifestInvalid(f"the {what} {error}") from None
@@ -71,19 +70,18 @@ class _Ambiguous(ValueError):
     """Valid for some parsers, with more than one meaning."""
 
 
-def _has_few_values(raw: bytes) -> bool:
-    """Whether it holds so few that walking them is quick; of an SBOM the first megabyte tells."""
-    if len(raw) <= _WALKED:
-        return True
-    return raw.count(b",", 0, 1024 * 1024) <= _WALKED and raw.count(b",") + raw.count(b":") <= _WALKED
+def _looks_large(raw: bytes) -> bool:
+    """Whether so many values are in it that nobody need begin to walk them; of an SBOM the first megabyte tells."""
+    return len(raw) > _WALKED and raw.count(b",", 0, 1024 * 1024) > _WALKED
 
 
-def _require_bounded(value: Any, limit: int) -> None:
+def _require_bounded(value: Any, limit: int) -> bool:
     """Raise _Ambiguous for more than `limit` levels and for a number so large that it became infinite.
 
-    Level by level, since a recursion could be driven to its end.
+    Level by level, since a recursion could be driven to its end. False: it holds too many values to be walked.
     """
     level = [value]
+    seen = 0
     for _ in range(limit + 1):
         below: list[Any] = []
         for each in level:
@@ -97,7 +95,10 @@ def _require_bounded(value: Any, limit: int) -> None:
             elif kind is float and not math.isfinite(each):
                 raise _Ambiguous(_TOO_LARGE)
         if not below:
-            return
+            return True
+        seen += len(below)
+        if seen > _MOST:
+            return False
         level = below
     raise _Ambiguous(f"is nested deeper than {limit} levels")
 

@@ -142,8 +142,11 @@ class Run:
 def _seen_by(loop: Loop, items: list[Any]) -> list[Any]:
     """The items without what the loop does not look at: handing an item over takes longer than asking it."""
     fields = loop.fields
-    if fields is None or not all(type(item) is dict for item in items):
+    if fields is None or set(map(type, items)) != {dict}:
         return items
+    if len(fields) == 1:
+        (name,) = fields
+        return [{name: item[name]} if name in item else {} for item in items]
     return [{name: item[name] for name in fields if name in item} for item in items]
 
 
