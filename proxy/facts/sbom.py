@@ -8,7 +8,7 @@ https://spdx.github.io/spdx-spec/v2.3/, https://cyclonedx.org/docs/1.7/json/.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from proxy.facts.kinds import Unreadable
 from proxy.facts.shapes import (
@@ -28,6 +28,7 @@ CYCLONEDX_VERSIONS = ("1.4", "1.5", "1.6", "1.7")
 
 _NOTHING = (None, "", "NOASSERTION", "NONE")
 _KINDS_OF_SUPPLIER = ("Organization:", "Person:")
+_Told: TypeAlias = tuple[Any, Any, Any, Any, list[Any]]  # name, version, purl, supplier, licences: not looked at yet
 
 
 def read_sbom(predicate: Any) -> tuple[dict[str, Any], datetime | None]:
@@ -76,20 +77,28 @@ def _read_spdx(document: dict[str, Any]) -> tuple[dict[str, Any], datetime | Non
     return values, created
 
 
-def _components(listed: Iterable[Any], reader: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
+def _components(listed: Iterable[Any], reader: Callable[[Any], _Told]) -> list[dict[str, Any]]:
     """Each entry as `reader` has it. A large image has twenty thousand: readers check as they go, and tell no more."""
-    components = []
-    for entry in listed:
-        try:
-            components.append(reader(entry))
-        except (AttributeError, TypeError, KeyError):
-            raise Unreadable(
-                f"component {len(components)} of the SBOM has no name, or something in it is of the wrong type"
-            ) from None
+    components: list[dict[str, Any]] = []
+    try:
+        for entry in listed:
+            name, version, purl, supplier, licences = reader(entry)
+            if not type(name) is type(version) is type(purl) is type(supplier) is str:
+                raise TypeError  # noqa: TRY301  # a call for each of twenty thousand takes milliseconds
+            for text in licences:
+                if type(text) is not str:
+                    raise TypeError  # noqa: TRY301  # as above
+            components.append(
+                {"name": name, "version": version, "purl": purl, "licences": licences, "supplier": supplier}
+            )
+    except (AttributeError, TypeError, KeyError):
+        raise Unreadable(
+            f"component {len(components)} of the SBOM has no name, or something in it is of the wrong type"
+        ) from None
     return components
 
 
-def _from_package(package: Any) -> dict[str, Any]:
+def _from_package(package: Any) -> _Told:
     told = package.get
     purl = ""
     for each in told("externalRefs") or ():
@@ -105,7 +114,7 @@ def _from_package(package: Any) -> dict[str, Any]:
     licences = [] if concluded in _NOTHING else [concluded]
     if declared != concluded and declared not in _NOTHING:
         licences.append(declared)
-    return _component(package["name"], told("versionInfo") or "", purl, supplier, licences)
+    return package["name"], told("versionInfo") or "", purl, supplier, licences
 
 
 def _read_cyclonedx(document: dict[str, Any]) -> tuple[dict[str, Any], datetime | None]:
@@ -153,7 +162,7 @@ def _nested(component: dict[str, Any], depth: int) -> list[Any]:
     return list_of(nested, what=f"list of components at level {depth} of the SBOM")
 
 
-def _from_component(component: Any) -> dict[str, Any]:
+def _from_component(component: Any) -> _Told:
     supplier = component.get("supplier")
     told = component.get("publisher") if supplier is None else supplier.get("name")
     licences = []
@@ -163,18 +172,7 @@ def _from_component(component: Any) -> dict[str, Any]:
         text = each.get("expression") if licence is None else licence.get("id") or licence.get("name")
         if text not in _NOTHING:
             licences.append(text)
-    return _component(
-        component["name"], component.get("version") or "", component.get("purl") or "", told or "", licences
-    )
-
-
-def _component(name: Any, version: Any, purl: Any, supplier: Any, licences: list[Any]) -> dict[str, Any]:
-    if not type(name) is type(version) is type(purl) is type(supplier) is str:
-        raise TypeError
-    for text in licences:
-        if type(text) is not str:
-            raise TypeError
-    return {"name": name, "version": version, "purl": purl, "licences": licences, "supplier": supplier}
+    return component["name"], component.get("version") or "", component.get("purl") or "", told or "", licences
 
 
 def _tools(value: Any) -> Iterator[str]:

@@ -212,7 +212,12 @@ class Bench:
 
 
 def _settle() -> None:
-    """In a worker, when it begins."""
+    """In a worker, when it begins.
+
+    It collects its garbage between two hearings: an SBOM makes a million objects and no cycle, and looking for one among
+    them takes as long as half of the judging.
+    """
+    gc.disable()
     _keep_memory()
     _end_with_parent()
 
@@ -265,12 +270,9 @@ def _hear_there(rebuild: Rebuild | None, snapshot: Snapshot, parcel: Parcel) -> 
     """The answer as `_Told`, which arrives as the answer."""
     assert rebuild is not None, "there are no workers without it"
     policy, material = _rebuilt(rebuild, snapshot)
-    gc.disable()  # an SBOM makes a million objects and no cycle: collecting among them doubles the time
-    try:
-        read: list[Proved] = []
-        return _Told(hear(unpacked(parcel), policy, material, kept=read), read)
-    finally:
-        gc.enable()
+    gc.collect()  # what the last hearing left; quick, since what stays is frozen
+    read: list[Proved] = []
+    return _Told(hear(unpacked(parcel), policy, material, kept=read), read)
 
 
 _REBUILT: dict[str, tuple[Policy, TrustMaterial]] = {}
@@ -284,6 +286,7 @@ def _rebuilt(rebuild: Rebuild, snapshot: Snapshot) -> tuple[Policy, TrustMateria
         while len(_REBUILT) >= 4:
             _REBUILT.pop(next(iter(_REBUILT)))
         _REBUILT[snapshot.sha256] = found
+        gc.freeze()
     return found
 
 
