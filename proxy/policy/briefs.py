@@ -48,7 +48,7 @@ def from_record(record: Mapping[str, Any]) -> Brief:
         index=_seen(record["index"]) if record["index"] else None,
         children=None if record["children"] is None else tuple(_child(each) for each in record["children"]),
         bases=None if record["bases"] is None else tuple(_base(each) for each in record["bases"]),
-        revocation={key: b64decode(text, validate=True) for key, text in record["revocation"].items()},
+        revocation={key: b64decode(text, validate=True) for key, text in dict(record["revocation"]).items()},
         was_admitted=bool(record["wasAdmitted"]),
         is_base=bool(record["isBase"]),
         any_name=bool(record["anyName"]),
