@@ -559,9 +559,14 @@ def test_t55_no_input_takes_a_second_of_work(name):
     _feed(row, sample(row.sample) if row.sample else "x")  # what is made once, is made before
     for pattern in HOSTILE:
         for held in filter(None, (_long(row, pattern), _buried(row, pattern))):
-            began = time.process_time()
-            _feed(row, held)
-            assert time.process_time() - began < SECONDS, pattern
+            # CPU time of the best of several tries: what is slow by itself is slow each time, and a busy machine is not.
+            assert any(_cpu_seconds(row, held) < SECONDS for _ in range(5)), pattern
+
+
+def _cpu_seconds(row: Row, held: Any) -> float:
+    began = time.process_time()
+    _feed(row, held)
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.feed != "written"])
